@@ -1,0 +1,1 @@
+"""Thin orchestrator: a dativo job YAML becomes one `meltano run tap target`."""

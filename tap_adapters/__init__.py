@@ -1,0 +1,1 @@
+"""Dativo source recipes as Singer taps, and the few taps that no registry offers."""

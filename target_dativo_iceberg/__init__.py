@@ -1,0 +1,1 @@
+"""Singer target that enforces data contracts and publishes to Apache Iceberg."""
