@@ -1,0 +1,236 @@
+"""The open epoch: accepted rows on their way into data files, and the tables that the publish will change.
+
+All work with PyIceberg happens on the encoder thread, so that its import (a second of CPU) and every write
+overlap with parsing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from target_dativo_iceberg import quarantine
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyiceberg.manifest import DataFile
+
+    from target_dativo_iceberg.contract.model import Contract
+    from target_dativo_iceberg.files import FileWriter
+    from target_dativo_iceberg.quarantine import Rejected
+    from target_dativo_iceberg.report import StreamReport
+    from target_dativo_iceberg.settings import Settings
+    from target_dativo_iceberg.tables import Destination, Store
+
+Identifier = tuple[str, ...]
+_GROUP_ROWS = 131_072
+_GROUP_BYTES = 48 << 20
+
+
+@dataclass(slots=True)
+class _Table:
+    """A table in the open epoch. `destination`, `writer` and `files` belong to the encoder thread."""
+
+    stream: str
+    identifier: Identifier
+    contract: Contract
+    batches: list[pa.RecordBatch] = field(default_factory=list)
+    rows: int = 0
+    nbytes: int = 0
+    destination: Destination | None = None
+    writer: FileWriter | None = None
+    files: list[DataFile] = field(default_factory=list)
+
+
+class Epoch:
+    """Everything between two publishes.
+
+    Args:
+        settings: of the run.
+        store: the catalog, being opened.
+        encoder: the one thread that writes files and talks to the catalog.
+        number: of the epoch in the run, from 1.
+
+    """
+
+    def __init__(self, settings: Settings, store: Future[Store], encoder: ThreadPoolExecutor, number: int) -> None:
+        self._settings = settings
+        self._store = store
+        self._encoder = encoder
+        self.number = number
+        self._tables: dict[Identifier, _Table] = {}
+        self._by_stream: dict[str, _Table] = {}
+        self._tasks: list[Future[None]] = []
+        self._buffered = 0
+        self._started = time.monotonic()
+
+    # ---- rows in ----
+
+    def bind(self, stream: str, identifier: Identifier, contract: Contract) -> None:
+        """Open a stream's table for a contract; a second contract in the same epoch evolves the table further."""
+        table = self._tables.get(identifier)
+        if table is None:
+            table = self._tables[identifier] = _Table(stream, identifier, contract)
+        else:
+            self._flush(table)
+        table.contract = contract
+        self._by_stream.setdefault(stream, table)
+        self._run(lambda: self._resolve(table, contract))
+
+    def has(self, stream: str) -> bool:
+        """Whether a stream's table is open."""
+        return stream in self._by_stream
+
+    def add(self, stream: str, batch: pa.RecordBatch) -> None:
+        """Take accepted rows of a stream."""
+        self._buffer(self._by_stream[stream], batch)
+
+    def quarantine(self, stream: str, rejected: Sequence[Rejected]) -> None:
+        """Take rejected records of a stream."""
+        good = self._by_stream[stream]
+        identifier = (*good.identifier[:-1], good.identifier[-1] + quarantine.SUFFIX)
+        if identifier not in self._tables:
+            self.bind(stream + quarantine.SUFFIX, identifier, quarantine.contract_of(identifier[-1]))
+        rows = quarantine.rows(self._settings.run_id, stream, good.contract, rejected, "quarantine")
+        self._buffer(self._tables[identifier], rows)
+
+    def _buffer(self, table: _Table, batch: pa.RecordBatch) -> None:
+        """Hold rows until they fill a row group, or until all tables together hold too much."""
+        if batch.num_rows == 0:
+            return
+        table.batches.append(batch)
+        table.rows += batch.num_rows
+        table.nbytes += batch.nbytes
+        self._buffered += batch.nbytes
+        if table.rows >= _GROUP_ROWS or table.nbytes >= _GROUP_BYTES:
+            self._flush(table)
+        while self._buffered > 2 * _GROUP_BYTES:
+            self._flush(max(self._tables.values(), key=lambda t: t.nbytes))
+
+    def _flush(self, table: _Table) -> None:
+        """Send buffered rows to the encoder, waiting for the group before: at most one waits while one is written."""
+        if not table.batches:
+            return
+        batches, table.batches = table.batches, []
+        self._buffered -= table.nbytes
+        table.rows = table.nbytes = 0
+        while len(self._tasks) > 1:
+            self._tasks.pop(0).result()
+        self._run(lambda: self._write(table, batches))
+
+    def _run(self, task: Callable[[], None]) -> None:
+        self._tasks.append(self._encoder.submit(task))
+
+    def check(self) -> None:
+        """Raise what the encoder met, as soon as it is known."""
+        while self._tasks and self._tasks[0].done():
+            self._tasks.pop(0).result()
+
+    # ---- on the encoder thread ----
+
+    def _resolve(self, table: _Table, contract: Contract) -> None:
+        if table.writer is not None:
+            table.files += table.writer.finish()
+            table.writer = None
+        table.destination = self._store.result().destination(table.identifier, contract, table.destination)
+
+    def _write(self, table: _Table, batches: Sequence[pa.RecordBatch]) -> None:
+        from target_dativo_iceberg.files import FileWriter  # noqa: PLC0415 - PyIceberg loads on this thread
+
+        assert table.destination is not None
+        if table.writer is None:
+            prefix = f"{self._settings.run_id[:40]}-{self.number:04d}"
+            table.writer = FileWriter(self._store.result().file_target(table.destination, prefix))
+        table.writer.write(batches)
+
+    def _finish(self, table: _Table) -> None:
+        if table.writer is not None:
+            table.files += table.writer.finish()
+            table.writer = None
+
+    # ---- the end ----
+
+    def publish(self, counts: Mapping[str, StreamReport], state: str, previous: str) -> None:
+        """Publish the epoch and enter files and snapshots in its counts.
+
+        Args:
+            counts: the epoch's counts by stream.
+            state: SHA-256 of the STATE it ends with, hex, or empty.
+            previous: SHA-256 of the STATE before.
+
+        Raises:
+            StoreError: nothing of the epoch is visible.
+
+        """
+        for table in self._tables.values():
+            self._flush(table)
+            self._run(lambda t=table: self._finish(t))  # type: ignore[misc]
+        self._wait()
+        snapshots = self._encoder.submit(self._publish, counts, state, previous).result()
+        for table in self._tables.values():
+            self._enter(table, counts, snapshots)
+
+    def _wait(self) -> None:
+        while self._tasks:
+            self._tasks.pop(0).result()
+
+    def _publish(self, counts: Mapping[str, StreamReport], state: str, previous: str) -> dict[str, int]:
+        from target_dativo_iceberg import publish  # noqa: PLC0415 - PyIceberg loads on this thread
+
+        settings = self._settings
+        checkpoint = (
+            publish.Checkpoint(settings.job_id, settings.run_id, self.number, state, previous) if settings.job_id else None
+        )
+        changes = [
+            publish.TableChange(t.destination, tuple(t.files), self._summary(t, counts))
+            for t in self._tables.values()
+            if t.destination is not None and (t.files or t.destination.creates or t.destination.evolves)
+        ]
+        return publish.publish(self._store.result(), changes, checkpoint) if changes else {}
+
+    def _summary(self, table: _Table, counts: Mapping[str, StreamReport]) -> dict[str, str]:
+        settings, stream = self._settings, counts.get(table.stream)
+        summary = {
+            "dativo.run-id": settings.run_id,
+            "dativo.epoch": str(self.number),
+            "dativo.job-id": settings.job_id or "",
+            "dativo.tenant-id": settings.tenant_id or "",
+            "dativo.contract-version": table.contract.version,
+            "dativo.rows-in": str(stream.records) if stream else "",
+            "dativo.rows-written": str(stream.good) if stream else "",
+            "dativo.rows-quarantined": str(stream.quarantined) if stream else "",
+        }
+        return {k: v for k, v in summary.items() if v}
+
+    def _enter(self, table: _Table, counts: Mapping[str, StreamReport], snapshots: Mapping[str, int]) -> None:
+        stream = counts.get(table.stream)
+        if stream is None:
+            return
+        stream.files += len(table.files)
+        stream.file_bytes += sum(f.file_size_in_bytes for f in table.files)
+        stream.snapshot_id = snapshots.get(".".join(table.identifier), stream.snapshot_id)
+        stream.seconds += time.monotonic() - self._started
+
+    def discard(self) -> None:
+        """Delete the epoch's files, which nothing refers to. Called when the run ends without publishing it."""
+        for task in self._tasks:
+            task.cancel()
+        self._encoder.submit(self._discard)
+
+    def _discard(self) -> None:
+        for table in self._tables.values():
+            if table.writer is not None:
+                table.writer.discard()
+            if table.destination is not None:
+                for file in table.files:
+                    _delete(table.destination, file.file_path)
+
+
+def _delete(destination: Destination, path: str) -> None:
+    try:
+        destination.table.io.delete(path)
+    except OSError:
+        return

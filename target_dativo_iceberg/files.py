@@ -1,0 +1,217 @@
+"""Arrow batches to Parquet data files: field ids, target size, statistics for the manifest, never overwriting."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyiceberg.io.pyarrow import (
+    compute_statistics_plan,
+    data_file_statistics_from_parquet_metadata,
+    parquet_path_to_id_mapping,
+    schema_to_pyarrow,
+)
+from pyiceberg.manifest import DataFile, DataFileContent, FileFormat
+from pyiceberg.schema import Schema, sanitize_column_names
+from pyiceberg.typedef import Record
+
+from target_dativo_iceberg.errors import StoreError
+
+if TYPE_CHECKING:
+    from pyiceberg.io import FileIO
+    from pyiceberg.table.locations import LocationProvider
+
+_DICTIONARY_LIMIT = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class FileTarget:
+    """Where the data files of one table go and how they are written.
+
+    Attributes:
+        io: file system of the table.
+        locations: gives a file its place.
+        schema: Iceberg schema the files are written with.
+        spec_id: partition spec of the files.
+        properties: table properties (metrics modes).
+        compression: Parquet codec.
+        target_bytes: size at which a file is closed.
+        prefix: start of every file name: run and epoch.
+
+    """
+
+    io: FileIO
+    locations: LocationProvider
+    schema: Schema
+    spec_id: int
+    properties: dict[str, str]
+    compression: str
+    target_bytes: int
+    prefix: str
+
+
+class FileWriter:
+    """Rolling writer of one table's data files in one epoch.
+
+    Args:
+        target: where and how.
+
+    """
+
+    def __init__(self, target: FileTarget) -> None:
+        self._target = target
+        self._file_schema = sanitize_column_names(target.schema)
+        self._arrow = file_schema(self._file_schema)
+        self._names = [f.name for f in target.schema.fields]
+        self._plan = compute_statistics_plan(self._file_schema, target.properties)
+        self._paths = parquet_path_to_id_mapping(self._file_schema)
+        self._open: _OpenFile | None = None
+        self._count = 0
+        self.files: list[DataFile] = []
+
+    def write(self, batches: Sequence[pa.RecordBatch]) -> None:
+        """Write batches of contract columns as one row group.
+
+        Raises:
+            StoreError: the file store refused.
+
+        """
+        table = self._aligned(pa.Table.from_batches(batches))
+        with _store_errors("writing a data file"):
+            if self._open is None:
+                self._open = self._opened()
+            self._open.writer.write_table(table, row_group_size=max(table.num_rows, 1))
+            if self._open.sink.tell() >= self._target.target_bytes:
+                self._close()
+
+    def finish(self) -> list[DataFile]:
+        """Close the open file and return all data files of the epoch."""
+        with _store_errors("closing a data file"):
+            self._close()
+        return self.files
+
+    def discard(self) -> None:
+        """Delete what was written; nothing refers to it."""
+        with contextlib.suppress(StoreError):
+            self.finish()
+        for file in self.files:
+            with contextlib.suppress(OSError):
+                self._target.io.delete(file.file_path)
+
+    def _opened(self) -> _OpenFile:
+        name = f"{self._target.prefix}-{self._count:05d}.parquet"
+        self._count += 1
+        output = self._target.io.new_output(self._target.locations.new_data_location(name))
+        sink = output.create(overwrite=False)
+        codec = self._target.compression.upper()
+        writer = pq.ParquetWriter(
+            sink,
+            self._arrow,
+            compression="NONE" if codec == "NONE" else codec,
+            store_decimal_as_integer=True,
+            dictionary_pagesize_limit=_DICTIONARY_LIMIT,
+        )
+        return _OpenFile(output, sink, writer)
+
+    def _close(self) -> None:
+        if self._open is None:
+            return
+        opened, self._open = self._open, None
+        opened.writer.close()
+        metadata = opened.writer.writer.metadata
+        opened.sink.close()
+        statistics = data_file_statistics_from_parquet_metadata(metadata, self._plan, self._paths)
+        self.files.append(
+            DataFile.from_args(
+                content=DataFileContent.DATA,
+                file_path=opened.output.location,
+                file_format=FileFormat.PARQUET,
+                partition=Record(),
+                file_size_in_bytes=len(opened.output),
+                sort_order_id=None,
+                spec_id=self._target.spec_id,
+                equality_ids=None,
+                key_metadata=None,
+                **statistics.to_serialized_dict(),
+            )
+        )
+
+    def _aligned(self, table: pa.Table) -> pa.Table:
+        """Order the columns as the table has them; a column the contract does not write is null."""
+        columns = []
+        for name, field in zip(self._names, self._arrow, strict=True):
+            index = table.schema.get_field_index(name)
+            column = pa.nulls(table.num_rows, field.type) if index < 0 else _as(table.column(index), field.type)
+            columns.append(column)
+        return pa.Table.from_arrays(columns, schema=self._arrow)
+
+
+@dataclass(slots=True)
+class _OpenFile:
+    output: Any
+    sink: Any
+    writer: pq.ParquetWriter
+
+
+def _as(column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
+    """Bring a column to the table's type: the same, wider, or with a struct's members in the table's order."""
+    if column.type == type_:
+        return column
+    return pa.chunked_array([_array_as(chunk, type_) for chunk in column.chunks], type_)
+
+
+def _array_as(array: pa.Array, type_: pa.DataType) -> pa.Array:
+    if array.type == type_:
+        return array
+    if pa.types.is_struct(type_):
+        have = {f.name for f in array.type}
+        children = [
+            _array_as(array.field(f.name), f.type) if f.name in have else pa.nulls(len(array), f.type) for f in type_
+        ]
+        return pa.StructArray.from_arrays(children, fields=list(type_), mask=array.is_null())
+    if pa.types.is_list(type_):
+        values = _array_as(array.values, type_.value_type)
+        return pa.ListArray.from_arrays(array.offsets, values, type=type_, mask=array.is_null() if array.null_count else None)
+    if pa.types.is_map(type_):
+        items = _array_as(array.items, type_.item_type)
+        return pa.MapArray.from_arrays(array.offsets, array.keys, items, type_)
+    if isinstance(type_, pa.UuidType):
+        return pa.ExtensionArray.from_storage(type_, array)
+    return array.cast(type_)
+
+
+def file_schema(schema: Schema) -> pa.Schema:
+    """Return the Arrow schema of a table's data files, with field ids in each field's metadata."""
+    return pa.schema([_compact(f) for f in schema_to_pyarrow(schema, include_field_ids=True)])
+
+
+def _compact(field: pa.Field) -> pa.Field:
+    """Use 32-bit offsets: a row group never holds 2 GiB of one column, and they cost half the memory."""
+    return field.with_type(_compact_type(field.type))
+
+
+def _compact_type(type_: pa.DataType) -> pa.DataType:
+    if pa.types.is_large_string(type_):
+        return pa.string()
+    if pa.types.is_large_binary(type_):
+        return pa.binary()
+    if pa.types.is_struct(type_):
+        return pa.struct([_compact(f) for f in type_])
+    if pa.types.is_large_list(type_) or pa.types.is_list(type_):
+        return pa.list_(_compact(type_.value_field))
+    if pa.types.is_map(type_):
+        return pa.map_(_compact(type_.key_field), _compact(type_.item_field))
+    return type_
+
+
+@contextlib.contextmanager
+def _store_errors(doing: str) -> Any:
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise StoreError(f"{doing} failed ({reason})", "check the warehouse's space and permissions") from error

@@ -1,0 +1,411 @@
+"""The conductor: route messages, cut epochs, publish, print STATE, stop on signals. Read from the top.
+
+Two workers parse and judge runs of records; their results are taken in order; one encoder thread writes Parquet
+and talks to the catalog; the thread that reads is the one that publishes and prints.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, BinaryIO
+
+from target_dativo_iceberg import log
+from target_dativo_iceberg.batch import Plan
+from target_dativo_iceberg.batch_files import pieces, root_paths
+from target_dativo_iceberg.contract.check import Checker
+from target_dativo_iceberg.contract.model import Contract
+from target_dativo_iceberg.contract.singer import properties
+from target_dativo_iceberg.epoch import Epoch
+from target_dativo_iceberg.errors import Interrupted, MissingKeyError, RecordBeforeSchemaError, StoreError, ViolationError
+from target_dativo_iceberg.messages import ActivateVersion, BatchFiles, Block, Reader, Records, Schema, State
+from target_dativo_iceberg.report import RunReport, StreamReport
+from target_dativo_iceberg.stage import Staged, stage, stage_arrow
+
+if TYPE_CHECKING:
+    from target_dativo_iceberg.maps import StreamMaps
+    from target_dativo_iceberg.route import Contracts
+    from target_dativo_iceberg.settings import Settings
+    from target_dativo_iceberg.tables import Store
+
+MIB = 1 << 20
+_WORKERS = 2
+
+
+@dataclass(slots=True)
+class Stream:
+    """A stream as its latest SCHEMA has it."""
+
+    schema: Schema
+    contract: Contract
+    plan: Plan
+    batch_plan: Plan
+    checker: Checker
+
+
+@dataclass(slots=True)
+class _Job:
+    """A run of records that a worker has."""
+
+    stream: Stream
+    nbytes: int
+    staged: Future[Staged]
+
+
+@dataclass(slots=True)
+class _Position:
+    """Where the open epoch began and the last STATE in it."""
+
+    nbytes: int = 0
+    since: float = field(default_factory=time.monotonic)
+    state: State | None = None
+    state_is_last: bool = False
+
+
+class Loader:
+    """One run of the target.
+
+    Args:
+        settings: checked settings.
+        contracts: gives each stream its contract.
+        source: the Singer messages, binary.
+        emit: prints one STATE value (JSON text, without newline).
+        maps: the user's stream maps, if any.
+
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        contracts: Contracts,
+        source: BinaryIO,
+        emit: Callable[[bytes], None],
+        maps: StreamMaps | None = None,
+    ) -> None:
+        self._settings = settings
+        self._contracts = contracts
+        self._reader = Reader(source, settings.max_line_mb * MIB)
+        self._emit = emit
+        self._maps = maps
+        self._workers = ThreadPoolExecutor(_WORKERS, "worker")
+        self._encoder = ThreadPoolExecutor(1, "encoder")
+        self._store = self._encoder.submit(_open_store, settings)
+        self._streams: dict[str, Stream] = {}
+        self._jobs: deque[_Job] = deque()
+        self._jobs_bytes = 0
+        self._in_flight = max(8 * MIB, (settings.memory_limit_mb - 256) * MIB // 8)
+        self._position = _Position()
+        self._last_state = ""
+        self._epoch: Epoch | None = None
+        self._open: dict[str, StreamReport] = {}
+        self._publishing = False
+        self._signal: int | None = None
+        self._progress = log.Progress()
+        self.report = RunReport(settings.run_id, settings.job_id, settings.tenant_id)
+
+    # ---- the run ----
+
+    def run(self) -> RunReport:
+        """Load everything on the input.
+
+        Raises:
+            DativoError: whatever stopped the run; what was published before stays.
+
+        """
+        try:
+            with self._signals():
+                for block in self._reader.blocks():
+                    if block is None:
+                        self._idle()
+                    else:
+                        self._take(block)
+                self._publish()
+                self.report.finished = True
+        except BaseException:
+            self._abandon()
+            raise
+        finally:
+            self._workers.shutdown(wait=True, cancel_futures=True)
+            self._encoder.shutdown(wait=True, cancel_futures=True)
+            self._progress.close()
+        return self.report
+
+    def _take(self, block: Block) -> None:
+        """Take one block: messages in order, records in runs between them."""
+        self._position.nbytes += block.nbytes
+        cut = self._cut(block)
+        start = 0
+        for index, message in block.controls:
+            if isinstance(message, State):
+                self._position.state = message
+                if index == cut:
+                    self._submit(block, start, index)
+                    start = index + 1
+                    self._publish()
+            elif not (isinstance(message, Schema) and self._known(message)):
+                self._submit(block, start, index)
+                start = index + 1
+                self._control(message)
+        self._submit(block, start, len(block))
+        self._position.state_is_last = bool(block.controls) and block.controls[-1][0] == len(block) - 1
+        self._progress.show(self.report, self._open, self._position.nbytes)
+
+    def _cut(self, block: Block) -> int:
+        """Index of the STATE after which the epoch ends, or -1: the last one, once bytes or age pass their limit."""
+        due = (
+            self._position.nbytes >= self._settings.epoch_max_mb * MIB
+            or time.monotonic() - self._position.since >= self._settings.epoch_max_seconds
+        )
+        return max((i for i, m in block.controls if isinstance(m, State)), default=-1) if due else -1
+
+    def _idle(self) -> None:
+        """Use a pause of the tap: take results, and publish an old epoch if it ends with a STATE."""
+        self._collect(0)
+        old = time.monotonic() - self._position.since >= self._settings.epoch_max_seconds
+        if old and self._position.state_is_last and self._position.nbytes:
+            self._publish()
+
+    # ---- messages ----
+
+    def _known(self, message: Schema) -> bool:
+        stream = self._streams.get(message.stream)
+        return stream is not None and stream.schema == message and self._maps is None
+
+    def _control(self, message: Schema | ActivateVersion | BatchFiles | State) -> None:
+        match message:
+            case Schema():
+                for schema in self._maps.schemas(message) if self._maps else [message]:
+                    self._schema(schema)
+            case BatchFiles():
+                self._batch(message)
+            case ActivateVersion():
+                log.once(f"stream '{message.stream}': ACTIVATE_VERSION changes nothing under load_method append-only")
+
+    def _schema(self, message: Schema) -> None:
+        """Bind a stream to its contract; what does not fit fails here, before its rows are read."""
+        known = self._streams.get(message.stream)
+        if known is not None and known.schema == message:
+            return
+        contract = self._contracts.contract(message)
+        evidence = properties(message.stream, message.schema)
+        self._contracts.check_evidence(message, contract, evidence)
+        identifier = self._contracts.identifier(message.stream, contract)
+        self._collect(0)
+        epoch = self._opened()
+        self._streams[message.stream] = Stream(
+            message, contract, Plan(contract, evidence), Plan(contract, evidence, bare=True), Checker(contract)
+        )
+        counts = self._counts(message.stream)
+        counts.table = ".".join(identifier)
+        counts.contract = f"{contract.id or contract.name} {contract.version}".strip() if not contract.inferred else ""
+        epoch.bind(message.stream, identifier, contract)
+
+    def _submit(self, block: Block, start: int, stop: int) -> None:
+        """Hand the records of a part of a block to the workers."""
+        for run in block.records(start, stop) if stop > start else []:
+            if self._maps is not None:
+                for mapped, _filtered in self._maps.records(run):
+                    self._stage(mapped)
+            else:
+                self._stage(run)
+
+    def _stage(self, run: Records) -> None:
+        if not len(run.lines):
+            return
+        stream = self._stream(run.stream, run.line_number(0))
+        self._queue(stream, run.nbytes, self._workers.submit(stage, stream.plan, stream.checker, run))
+
+    def _stream(self, name: str, line: int) -> Stream:
+        stream = self._streams.get(name)
+        if stream is None:
+            raise RecordBeforeSchemaError(f"line {line}: RECORD of stream '{name}' before its SCHEMA", "mend the tap")
+        return stream
+
+    def _batch(self, message: BatchFiles) -> None:
+        stream = self._stream(message.stream, self._reader.lines_read)
+        roots = root_paths(self._settings.batch_roots)
+        for name, row, piece in pieces(message, roots, self._settings.max_line_mb * MIB):
+            if isinstance(piece, Records):
+                job = self._workers.submit(stage, stream.batch_plan, stream.checker, piece)
+            else:
+                job = self._workers.submit(stage_arrow, stream.batch_plan, stream.checker, piece, row, name)
+            self._queue(stream, piece.nbytes, job)
+
+    # ---- results, in order ----
+
+    def _queue(self, stream: Stream, nbytes: int, staged: Future[Staged]) -> None:
+        self._jobs.append(_Job(stream, nbytes, staged))
+        self._jobs_bytes += nbytes
+        self._collect(self._in_flight)
+
+    def _collect(self, limit: int) -> None:
+        """Take finished runs from the head of the queue, and wait while more than `limit` bytes are in it."""
+        while self._jobs and (self._jobs_bytes > limit or self._jobs[0].staged.done()):
+            job = self._jobs.popleft()
+            self._jobs_bytes -= job.nbytes
+            self._accept(job, job.staged.result())
+        if self._epoch is not None:
+            self._epoch.check()
+
+    def _accept(self, job: _Job, staged: Staged) -> None:
+        name = job.stream.schema.stream
+        counts = self._counts(name)
+        counts.records += staged.count
+        counts.input_bytes += job.nbytes
+        counts.by_rule.update(staged.by_rule)
+        counts.warnings.update(staged.warnings)
+        self._warn_unknown(name, staged.unknown)
+        counts.unknown_fields |= staged.unknown
+        if staged.rejected:
+            self._reject(job.stream, staged)
+        self._bound(job.stream).add(name, staged.accepted)
+        counts.good += staged.accepted.num_rows
+
+    def _reject(self, stream: Stream, staged: Staged) -> None:
+        name = stream.schema.stream
+        if self._settings.on_violation == "strict":
+            raise strict_error(name, stream, staged)
+        counts = self._counts(name)
+        counts.quarantined += len(staged.rejected)
+        self._check_threshold(name, counts)
+        self._bound(stream).quarantine(name, staged.rejected)
+
+    def _check_threshold(self, name: str, counts: StreamReport) -> None:
+        limit = self._settings.max_violations
+        earlier = self.report.streams.get(name)
+        total = counts.quarantined + (earlier.quarantined if earlier else 0)
+        if limit is not None and total > limit:
+            raise ViolationError(
+                f"stream '{name}': more than max_violations ({limit}) records break their contract", "see the report"
+            )
+
+    def _check_shares(self) -> None:
+        limit = self._settings.max_violation_pct
+        for name, counts in self._open.items():
+            if limit is not None and counts.quarantined * 100 > limit * counts.records:
+                raise ViolationError(
+                    f"stream '{name}': more than max_violation_pct ({limit:g} %) of its records break their contract",
+                    "see the report",
+                )
+
+    def _warn_unknown(self, name: str, unknown: frozenset[str]) -> None:
+        new = unknown - self._counts(name).unknown_fields
+        if new:
+            log.once(f"stream '{name}': members {sorted(new)[:20]} are not in the contract and are not written")
+
+    def _counts(self, name: str) -> StreamReport:
+        return self._open.setdefault(name, StreamReport(name))
+
+    # ---- epochs ----
+
+    def _opened(self) -> Epoch:
+        if self._epoch is None:
+            self._epoch = Epoch(self._settings, self._store, self._encoder, self.report.epochs + 1)
+        return self._epoch
+
+    def _bound(self, stream: Stream) -> Epoch:
+        """Return the open epoch with the stream's table in it."""
+        epoch, name = self._opened(), stream.schema.stream
+        if not epoch.has(name):
+            epoch.bind(name, self._contracts.identifier(name, stream.contract), stream.contract)
+        return epoch
+
+    def _publish(self) -> None:
+        """End the epoch here: everything read so far appears in one commit, then its STATE is printed."""
+        self._collect(0)
+        self._check_shares()
+        for counts in self._open.values():
+            counts.check()
+        state = self._position.state
+        self._publishing = True
+        try:
+            if self._epoch is not None:
+                self._epoch.publish(self._open, self._hash(state), self._last_state)
+                self.report.published(self._open)
+            if state is not None:
+                self._print(state)
+        finally:
+            self._publishing = False
+        self._epoch, self._open, self._position = None, {}, _Position()
+        for stream in self._streams.values():
+            self._rebind(stream)
+        if self._signal is not None:
+            raise Interrupted(self._signal)
+
+    def _rebind(self, stream: Stream) -> None:
+        """Carry a stream's name over to the next epoch's counts."""
+        counts = self._counts(stream.schema.stream)
+        earlier = self.report.streams.get(stream.schema.stream)
+        counts.unknown_fields |= earlier.unknown_fields if earlier else set()
+
+    def _hash(self, state: State | None) -> str:
+        return hashlib.sha256(state.value).hexdigest() if state else self._last_state
+
+    def _print(self, state: State) -> None:
+        self._last_state = self._hash(state)
+        try:
+            self._emit(state.value)
+        except OSError as error:
+            raise StoreError(
+                "standard output is closed; the epoch is published but its STATE was not taken", "run again"
+            ) from error
+        self.report.states += 1
+
+    def _abandon(self) -> None:
+        """Drop the open epoch: no snapshot names its files."""
+        for job in self._jobs:
+            job.staged.cancel()
+        if self._epoch is not None:
+            self._epoch.discard()
+
+    # ---- signals ----
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """First signal: end after a publish under way, else at once. Second signal: end now."""
+        try:
+            before = {s: signal.signal(s, self._on_signal) for s in (signal.SIGTERM, signal.SIGINT)}
+        except ValueError:  # not the main thread: the host program owns the signals
+            yield
+            return
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _on_signal(self, number: int, _frame: object) -> None:
+        if self._signal is not None:
+            sys.stderr.flush()
+            os._exit(128 + number)
+        self._signal = number
+        if not self._publishing:
+            raise Interrupted(number)
+
+
+def _open_store(settings: Settings) -> Store:
+    """Open the catalog; runs on the encoder thread, which so imports PyIceberg while the first blocks are parsed."""
+    from target_dativo_iceberg.tables import open_store  # noqa: PLC0415
+
+    return open_store(settings)
+
+
+def strict_error(name: str, stream: Stream, staged: Staged) -> ViolationError:
+    """Describe the first rejected records of a run, in mode strict."""
+    first = staged.rejected[0]
+    shown = "; ".join(f"{v.path} {v.message} (rule {v.rule})" for v in first.reasons[:5])
+    more = f" and {len(staged.rejected) - 1} more records near it" if len(staged.rejected) > 1 else ""
+    keys = {f"$.{k}" for k in stream.contract.primary_key}
+    missing = any(v.klass == "missing_required" and v.path in keys for v in first.reasons)
+    return (MissingKeyError if missing else ViolationError)(
+        f"line {first.line_number}: stream '{name}': the record breaks its contract: {shown}{more}",
+        "mend the source or the contract, or set on_violation to quarantine",
+    )

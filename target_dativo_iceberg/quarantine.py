@@ -1,0 +1,124 @@
+"""Rejected rows with their reasons, as rows of a table beside the good one, published in the same commit."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from target_dativo_iceberg.contract.arrow import arrow_schema
+from target_dativo_iceberg.contract.coerce import Violation
+from target_dativo_iceberg.contract.model import Contract, Field, Kind, Partition, Type
+
+SUFFIX = "__quarantine"
+
+
+def _text(name: str, description: str, *, required: bool = False) -> Field:
+    return Field(name, Type(Kind.STRING), required=required, description=description)
+
+
+_ERROR = Type(
+    Kind.STRUCT,
+    fields=(
+        _text("field", "Column, or empty for the record as a whole."),
+        _text("path", "JSON path inside the record."),
+        _text("class", "malformed, missing_required, type, constraint, duplicate_key, unknown_field."),
+        _text("rule", "Id of the contract's rule."),
+        _text("severity", "error or warning."),
+        _text("action", "What was done with the record."),
+        _text("message", "What was expected; never the value."),
+    ),
+)
+FIELDS = (
+    _text("_run_id", "Run that rejected the record.", required=True),
+    _text("_stream", "Singer stream.", required=True),
+    Field("_seq", Type(Kind.INTEGER), required=True, description="Line of the record in the run's input, from 1."),
+    Field("_received_at", Type(Kind.TIMESTAMPTZ), required=True, description="When the record was rejected."),
+    _text("_contract_id", "Contract that rejected it; empty when the Singer SCHEMA was the contract."),
+    _text("_contract_version", "Version of the contract."),
+    _text("_contract_sha256", "SHA-256 of the contract document."),
+    Field("_errors", Type(Kind.LIST, item=Field("element", _ERROR)), description="Every reason, in order."),
+    _text("_record", "The record as JSON."),
+    _text("_record_sha256", "SHA-256 of the record's JSON text."),
+    _text("_keys", "Key properties of the record as a JSON object."),
+    Field("_replayed_at", Type(Kind.TIMESTAMPTZ), description="When the record was replayed, if it was."),
+)
+
+
+def contract_of(name: str) -> Contract:
+    """Return the contract of a quarantine table."""
+    return Contract(
+        name=name,
+        fields=FIELDS,
+        description="Records that broke their contract, with the reasons.",
+        partitions=(Partition("_received_at", "day"),),
+        inferred=True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """One record that the contract rejected.
+
+    Attributes:
+        line_number: its line in the input, from 1.
+        record: JSON text of the record.
+        reasons: why, in order.
+
+    """
+
+    line_number: int
+    record: bytes
+    reasons: Sequence[Violation]
+
+
+def rows(run_id: str, stream: str, contract: Contract, rejected: Sequence[Rejected], action: str) -> pa.RecordBatch:
+    """Return rejected records as rows of the quarantine table."""
+    now = datetime.now(UTC)
+    fixed = {
+        "_run_id": run_id,
+        "_stream": stream,
+        "_received_at": now,
+        "_contract_id": contract.id,
+        "_contract_version": contract.version,
+        "_contract_sha256": contract.sha256,
+        "_replayed_at": None,
+    }
+    schema = arrow_schema(contract_of("quarantine"))
+    return pa.RecordBatch.from_pylist([fixed | _row(r, contract.primary_key, action) for r in rejected], schema)
+
+
+def _row(rejected: Rejected, keys: Sequence[str], action: str) -> Mapping[str, Any]:
+    text = rejected.record.decode("utf-8", "replace")
+    return {
+        "_seq": rejected.line_number,
+        "_errors": [_error(v, action) for v in rejected.reasons],
+        "_record": text,
+        "_record_sha256": hashlib.sha256(rejected.record).hexdigest(),
+        "_keys": _keys(rejected.record, keys),
+    }
+
+
+def _error(violation: Violation, action: str) -> dict[str, str]:
+    return {
+        "field": violation.path.removeprefix("$").strip(".").partition(".")[0].partition("[")[0],
+        "path": violation.path,
+        "class": violation.klass,
+        "rule": violation.rule,
+        "severity": "error",
+        "action": action,
+        "message": violation.message,
+    }
+
+
+def _keys(record: bytes, keys: Sequence[str]) -> str:
+    try:
+        found = msgspec.json.decode(record, type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, RecursionError):
+        return "{}"
+    return msgspec.json.encode({k: found[k] for k in keys if k in found}).decode()

@@ -1,0 +1,149 @@
+"""The run report: what was read, published and quarantined, per stream. It adds up, or the run fails."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from target_dativo_iceberg.errors import DativoError, StoreError
+
+
+@dataclass(slots=True)
+class StreamReport:
+    """Counts of one stream in published epochs (`open_*`: in the epoch that is not published yet)."""
+
+    stream: str
+    table: str = ""
+    contract: str = ""
+    records: int = 0
+    good: int = 0
+    quarantined: int = 0
+    dropped: int = 0
+    by_rule: Counter[str] = field(default_factory=Counter)
+    warnings: Counter[str] = field(default_factory=Counter)
+    unknown_fields: set[str] = field(default_factory=set)
+    input_bytes: int = 0
+    files: int = 0
+    file_bytes: int = 0
+    snapshot_id: int | None = None
+    seconds: float = 0.0
+
+    def check(self) -> None:
+        """Assert that nothing was lost on the way.
+
+        Raises:
+            DativoError: records in are not the sum of good, quarantined and dropped.
+
+        """
+        if self.records != self.good + self.quarantined + self.dropped:
+            raise DativoError(
+                f"stream '{self.stream}': {self.records} records in, but {self.good} good, {self.quarantined} "
+                f"quarantined and {self.dropped} dropped",
+                "this is a fault of the target; nothing of the open epoch was published",
+            )
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON form. Snapshot ids are texts: 64-bit numbers lose digits in some readers."""
+        return {
+            "stream": self.stream,
+            "table": self.table,
+            "contract": self.contract,
+            "records": self.records,
+            "good": self.good,
+            "quarantined": self.quarantined,
+            "dropped": self.dropped,
+            "by_rule": dict(self.by_rule.most_common()),
+            "warnings": dict(self.warnings.most_common()),
+            "unknown_fields": sorted(self.unknown_fields),
+            "input_bytes": self.input_bytes,
+            "files": self.files,
+            "file_bytes": self.file_bytes,
+            "snapshot_id": None if self.snapshot_id is None else str(self.snapshot_id),
+            "seconds": round(self.seconds, 3),
+        }
+
+    def add(self, other: StreamReport) -> None:
+        """Add the counts of a published epoch."""
+        for name in ("records", "good", "quarantined", "dropped", "input_bytes", "files", "file_bytes", "seconds"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.by_rule += other.by_rule
+        self.warnings += other.warnings
+        self.unknown_fields |= other.unknown_fields
+        self.snapshot_id = other.snapshot_id or self.snapshot_id
+        self.table, self.contract = other.table or self.table, other.contract or self.contract
+
+
+@dataclass(slots=True)
+class RunReport:
+    """The whole run."""
+
+    run_id: str
+    job_id: str | None = None
+    tenant_id: str | None = None
+    started: float = field(default_factory=time.time)
+    epochs: int = 0
+    states: int = 0
+    streams: dict[str, StreamReport] = field(default_factory=dict)
+    error: DativoError | None = None
+    finished: bool = False
+
+    def published(self, open_streams: Mapping[str, StreamReport]) -> None:
+        """Move an epoch's counts to the published ones."""
+        self.epochs += 1
+        for name, counts in open_streams.items():
+            self.streams.setdefault(name, StreamReport(name)).add(counts)
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON form."""
+        total = [s.as_dict() for s in self.streams.values()]
+        names = ("records", "good", "quarantined", "dropped", "input_bytes", "files", "file_bytes")
+        return {
+            "run_id": self.run_id,
+            "job_id": self.job_id,
+            "tenant_id": self.tenant_id,
+            "status": self.status,
+            "error": None if self.error is None else {"code": self.error.code, "message": self.error.message},
+            "started_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.started)),
+            "seconds": round(time.time() - self.started, 3),
+            "epochs": self.epochs,
+            "states": self.states,
+            "totals": {n: sum(s[n] for s in total) for n in names},
+            "streams": total,
+        }
+
+    def line(self) -> str:
+        """One line for the log."""
+        totals = self.as_dict()["totals"]
+        return (
+            f"{self.status}: {totals['records']} records in, {totals['good']} good, {totals['quarantined']} quarantined, "
+            f"{totals['files']} files, {self.epochs} epochs, {time.time() - self.started:.2f} s"
+        )
+
+    @property
+    def status(self) -> str:
+        """`failed`, `partial` (something was quarantined) or `success`."""
+        if not self.finished:
+            return "failed"
+        return "partial" if any(s.quarantined for s in self.streams.values()) else "success"
+
+    def write(self, path: str) -> None:
+        """Write the report, whole or not at all.
+
+        Raises:
+            StoreError: the file cannot be written.
+
+        """
+        target = Path(path)
+        beside = target.with_name(f".{target.name}.{os.getpid()}")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            beside.write_text(json.dumps(self.as_dict(), indent=2) + "\n")
+            beside.replace(target)
+        except OSError as error:
+            raise StoreError(f"the run report cannot be written ({error.strerror})", "check report_path") from error

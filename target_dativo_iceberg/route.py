@@ -1,0 +1,127 @@
+"""Which contract a stream is held to and which table it goes to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from target_dativo_iceberg import log, names
+from target_dativo_iceberg.contract.model import Contract, ContractSet
+from target_dativo_iceberg.contract.singer import Property, contract_of
+from target_dativo_iceberg.errors import ContractError, InputError
+from target_dativo_iceberg.messages import Schema
+from target_dativo_iceberg.quarantine import SUFFIX
+from target_dativo_iceberg.settings import Settings
+
+_OBJECTS = {"object"}
+_SCALARS = {"string", "integer", "number", "boolean"}
+
+
+class Contracts:
+    """The contracts of a run.
+
+    Args:
+        settings: where contracts are and how streams map to them.
+        documents: the contracts that were read; None when no contract_path is set.
+
+    """
+
+    def __init__(self, settings: Settings, documents: ContractSet | None = None) -> None:
+        self._settings = settings
+        self._documents = documents
+        self._names = names.Names()
+
+    def contract(self, message: Schema) -> Contract:
+        """Return the contract of a stream: from the documents, else what its SCHEMA amounts to.
+
+        Raises:
+            ContractError: require_contract is set and no document covers the stream.
+            InputError: the SCHEMA cannot be read.
+
+        """
+        chosen = self._chosen(message.stream)
+        if chosen is not None:
+            return _keyed(chosen, message)
+        if self._settings.require_contract:
+            raise ContractError(
+                f"no contract covers stream '{message.stream}'", "add one, map it by contract_map, or unset require_contract"
+            )
+        log.once(f"stream '{message.stream}': no contract, its SCHEMA is the contract", level="info")
+        contract = contract_of(message.stream, message.schema, message.key_properties)
+        _refuse_case_twins(contract)
+        return contract
+
+    def _chosen(self, stream: str) -> Contract | None:
+        if self._documents is None:
+            return None
+        from target_dativo_iceberg.contract import choose  # noqa: PLC0415 - only when there are documents
+
+        return choose(self._documents, stream, self._settings.contract_map)
+
+    def identifier(self, stream: str, contract: Contract) -> tuple[str, ...]:
+        """Return the stream's table.
+
+        Raises:
+            InputError: another stream has the same table.
+
+        """
+        namespace = names.namespace(self._settings.namespace or contract.domain or "default")
+        table = names.table_name(contract.physical_name or stream, self._settings.table_prefix)
+        identifier = (*namespace, table)
+        self._names.claim(identifier, stream)
+        self._names.claim((*namespace, table + SUFFIX), stream)
+        return identifier
+
+    @staticmethod
+    def check_evidence(message: Schema, contract: Contract, evidence: Mapping[str, Property]) -> None:
+        """Refuse before any row what no row of the stream could satisfy.
+
+        Raises:
+            ContractError: a required column is not in the SCHEMA, or its type there can never become the contract's.
+
+        """
+        for field in contract.fields:
+            found = evidence.get(field.name)
+            if found is None and field.required:
+                raise ContractError(
+                    f"stream '{message.stream}': the contract requires '{field.name}', which the SCHEMA does not have",
+                    "select the column in the tap, or mend the contract",
+                )
+            carried = (found.json_types - {"null"}) if found else frozenset()
+            nested = field.type.kind.value in ("struct", "map")
+            if (carried == _OBJECTS and not nested and field.type.kind.value not in ("json", "string")) or (
+                nested and carried and carried <= _SCALARS
+            ):
+                raise ContractError(
+                    f"stream '{message.stream}': column '{field.name}' is {field.type.kind.value} in the contract and "
+                    f"{'/'.join(sorted(carried))} in the SCHEMA",
+                    "mend the contract or the tap's catalog",
+                )
+        missing = sorted({f.name for f in contract.fields} - evidence.keys())
+        if missing:
+            log.once(f"stream '{message.stream}': the SCHEMA lacks {missing}; they are written as null")
+
+
+def _keyed(contract: Contract, message: Schema) -> Contract:
+    """Use the SCHEMA's keys when the contract has none; when both have keys the contract's win."""
+    keys = message.key_properties
+    if contract.primary_key:
+        if keys and set(keys) != set(contract.primary_key):
+            log.once(f"stream '{message.stream}': key_properties differ from the contract's primary key, which is used")
+        return contract
+    known = {f.name for f in contract.fields}
+    if not keys or not set(keys) <= known:
+        return contract
+    fields = tuple(replace(f, required=f.required or f.name in keys) for f in contract.fields)
+    return replace(contract, fields=fields, primary_key=tuple(keys))
+
+
+def _refuse_case_twins(contract: Contract) -> None:
+    seen: dict[str, str] = {}
+    for field in contract.fields:
+        other = seen.setdefault(field.name.lower(), field.name)
+        if other != field.name:
+            raise InputError(
+                f"stream '{contract.name}': properties '{other}' and '{field.name}' differ only by case",
+                "rename one with stream_maps",
+            )

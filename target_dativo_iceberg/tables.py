@@ -1,0 +1,285 @@
+"""Catalogs and tables: opening a catalog, and what a table needs to take a contract's rows."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from pyiceberg.catalog import Catalog, load_catalog
+from pyiceberg.exceptions import NoSuchTableError, RESTError, ValidationError
+from pyiceberg.table import CreateTableTransaction, StagedTable, Table, Transaction
+from sqlalchemy.exc import SQLAlchemyError
+
+from target_dativo_iceberg.contract.evolution import AddColumn, Misfit, Promote, Relax, Step, plan
+from target_dativo_iceberg.contract.model import Contract
+from target_dativo_iceberg.errors import DativoError, EvolutionError, SettingsError, StoreError
+from target_dativo_iceberg.files import FileTarget
+from target_dativo_iceberg.iceberg_types import contract_fields, iceberg_schema, iceberg_type
+
+if TYPE_CHECKING:
+    from pyiceberg.schema import Schema
+
+    from target_dativo_iceberg.settings import Settings
+
+Identifier = tuple[str, ...]
+_MIB = 1 << 20
+_NEW_TABLE_PROPERTIES = {
+    "write.parquet.compression-codec": "zstd",
+    "write.metadata.delete-after-commit.enabled": "true",
+    "write.metadata.previous-versions-max": "20",
+    "commit.manifest-merge.enabled": "true",
+    "commit.manifest.min-count-to-merge": "20",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A table as this epoch will leave it.
+
+    Attributes:
+        identifier: namespace parts and table name.
+        contracts: those it is written by in this epoch, in order; each may evolve it further.
+        table: the table as loaded, or staged when it does not exist yet.
+        creates: the publish creates it.
+        schema: its schema after all evolution; data files are written with it.
+
+    """
+
+    identifier: Identifier
+    contracts: tuple[Contract, ...]
+    table: Table
+    creates: bool
+    schema: Schema
+
+    @property
+    def evolves(self) -> bool:
+        """Whether the publish changes the schema of a table that exists."""
+        return self.schema != self.table.schema()
+
+
+class Store:
+    """An open catalog.
+
+    Args:
+        catalog: PyIceberg's.
+        settings: where tables go and how files are written.
+
+    """
+
+    def __init__(self, catalog: Catalog, settings: Settings) -> None:
+        self.catalog = catalog
+        self._settings = settings
+        self._namespaces: set[Identifier] = set()
+
+    def load(self, identifier: Identifier) -> Table | None:
+        """Return a table as it is now, or None.
+
+        Raises:
+            StoreError: the catalog did not answer.
+
+        """
+        with store_errors(f"loading table {'.'.join(identifier)}"):
+            try:
+                return self.catalog.load_table(identifier)
+            except NoSuchTableError:
+                return None
+
+    def destination(self, identifier: Identifier, contract: Contract, before: Destination | None) -> Destination:
+        """Return where a contract's rows go and what the publish must change there.
+
+        Args:
+            identifier: the table.
+            contract: whose rows are to be written.
+            before: the same table's destination under an earlier contract of the same epoch.
+
+        Raises:
+            EvolutionError: the table cannot take the contract's rows.
+            StoreError: the catalog did not answer.
+
+        """
+        found = self.load(identifier) if before is None else before.table
+        table = found or self._staged(identifier, contract)
+        creates = before.creates if before else found is None
+        contracts = (*(before.contracts if before else ()), contract)
+        schema = evolved(table.transaction(), contracts).table_metadata.schema()
+        return Destination(identifier, contracts, table, creates, schema)
+
+    def _staged(self, identifier: Identifier, contract: Contract) -> StagedTable:
+        self._make_namespace(identifier[:-1])
+        properties = _NEW_TABLE_PROPERTIES | contract.properties | dict(self._settings.table_properties)
+        with store_errors(f"preparing table {'.'.join(identifier)}"):
+            transaction = self.catalog.create_table_transaction(
+                identifier, iceberg_schema(contract), properties=properties
+            )
+        return transaction._table  # type: ignore[return-value]
+
+    def _make_namespace(self, namespace: Identifier) -> None:
+        if namespace in self._namespaces:
+            return
+        with store_errors(f"creating namespace {'.'.join(namespace)}"):
+            self.catalog.create_namespace_if_not_exists(namespace)
+        self._namespaces.add(namespace)
+
+    def file_target(self, destination: Destination, prefix: str) -> FileTarget:
+        """Return how to write a destination's data files; `prefix` starts their names and must be unique."""
+        metadata = destination.table.metadata
+        return FileTarget(
+            io=destination.table.io,
+            locations=destination.table.location_provider(),
+            schema=destination.schema,
+            spec_id=metadata.default_spec_id,
+            properties=dict(metadata.properties),
+            compression=self._settings.compression,
+            target_bytes=self._settings.target_file_size_mb * _MIB,
+            prefix=f"{prefix}-{uuid.uuid4().hex[:8]}",
+        )
+
+
+# ---- what a table needs ----
+
+
+def evolved(transaction: Transaction, contracts: Iterable[Contract]) -> Transaction:
+    """Apply to a transaction what its table needs for each contract in turn.
+
+    Raises:
+        EvolutionError: the table cannot take a contract's rows.
+
+    """
+    for contract in contracts:
+        steps = _steps(transaction, contract)
+        if steps:
+            evolve(transaction, steps)
+    return transaction
+
+
+def _steps(transaction: Transaction, contract: Contract) -> list[Step]:
+    schema = transaction.table_metadata.schema()
+    name = ".".join(transaction._table.name())
+    steps = plan(contract_fields(schema), contract.fields)
+    keys = schema.identifier_field_names()
+    problems = [f"column {'.'.join(s.path)}: {s.reason}" for s in steps if isinstance(s, Misfit)]
+    problems += [
+        f"column {'.'.join(s.path)}: it is a key of the table and may not be null"
+        for s in steps
+        if isinstance(s, Relax) and ".".join(s.path) in keys
+    ]
+    if problems:
+        raise EvolutionError(
+            f"table {name} cannot take the rows of '{contract.name}': {'; '.join(problems)}",
+            "mend the contract, or load into another table (table_prefix, namespace)",
+        )
+    if not transaction.table_metadata.spec().is_unpartitioned():
+        raise EvolutionError(f"table {name} is partitioned, which is not supported yet", "load into another table")
+    return steps
+
+
+def evolve(transaction: Transaction, steps: Iterable[Step]) -> Transaction:
+    """Apply evolution steps to a transaction."""
+    with transaction.update_schema() as update:
+        for step in steps:
+            match step:
+                case AddColumn():
+                    ids = itertools.count(1)
+                    type_ = iceberg_type(step.field.type, ids)
+                    update.add_column(step.path, type_, doc=step.field.description or None)
+                case Promote():
+                    update.update_column(step.path, iceberg_type(step.type, itertools.count(1)))  # type: ignore[arg-type]
+                case Relax():
+                    update.make_column_optional(step.path)
+    return transaction
+
+
+def created(staged: Table) -> CreateTableTransaction:
+    """Return a fresh transaction that creates a staged table."""
+    assert isinstance(staged, StagedTable)
+    return CreateTableTransaction(staged)
+
+
+# ---- opening ----
+
+
+def open_store(settings: Settings) -> Store:
+    """Open the catalog that the settings name; by default an SQLite catalog in the warehouse.
+
+    Raises:
+        SettingsError: the warehouse cannot be written or the catalog's properties are refused.
+        StoreError: the catalog did not answer.
+
+    """
+    properties = catalog_properties(settings)
+    if "://" not in properties["warehouse"] or properties["warehouse"].startswith("file://"):
+        _make_warehouse(local_path(properties["warehouse"]))
+    with store_errors("opening the catalog"):
+        try:
+            catalog = load_catalog(settings.catalog_name, **properties)
+        except (ValueError, ValidationError) as error:
+            raise SettingsError(
+                f"setting 'catalog' is refused ({type(error).__name__})", "check its 'type' and 'uri'"
+            ) from error
+    return Store(catalog, settings)
+
+
+def catalog_properties(settings: Settings) -> dict[str, str]:
+    """Return PyIceberg's properties of the catalog."""
+    warehouse = settings.warehouse
+    if urlsplit(warehouse).scheme in ("", "file") or len(urlsplit(warehouse).scheme) == 1:
+        root = local_path(warehouse)
+        warehouse = root.as_uri()
+        default = {"type": "sql", "uri": f"sqlite:///{root / 'catalog.db'}?timeout=60"}
+    else:
+        default = {}
+    s3 = {
+        "s3.endpoint": settings.s3_endpoint,
+        "s3.region": settings.s3_region,
+        "s3.access-key-id": settings.s3_access_key_id,
+        "s3.secret-access-key": settings.s3_secret_access_key,
+        "s3.connect-timeout": str(settings.request_timeout_seconds),
+        "s3.request-timeout": str(settings.request_timeout_seconds),
+    }
+    given: Mapping[str, str] = settings.catalog or default
+    return {"warehouse": warehouse} | {k: v for k, v in s3.items() if v is not None} | dict(given)
+
+
+def local_path(warehouse: str) -> Path:
+    """Return the folder of a local warehouse."""
+    text = unquote(urlsplit(warehouse).path) if warehouse.startswith("file:") else warehouse
+    return Path(text).expanduser().absolute()
+
+
+def _make_warehouse(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / f".probe-{uuid.uuid4().hex}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise SettingsError(
+            f"the warehouse folder cannot be written ({error.strerror})", "set 'warehouse' to a folder you may write"
+        ) from error
+
+
+class store_errors:  # noqa: N801 - reads as a statement: with store_errors("loading …")
+    """Turn what catalogs and stores raise into StoreError; messages name what was being done, never credentials."""
+
+    def __init__(self, doing: str) -> None:
+        self._doing = doing
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, DativoError):
+            return
+        if isinstance(error, SQLAlchemyError):
+            cause = type(getattr(error, "orig", None) or error).__name__
+            raise StoreError(f"{self._doing} failed: the SQL catalog refused ({cause})", "check the catalog") from error
+        if isinstance(error, RESTError):
+            raise StoreError(f"{self._doing} failed: the catalog refused ({type(error).__name__})") from error
+        if isinstance(error, OSError):
+            reason = error.strerror or type(error).__name__
+            raise StoreError(f"{self._doing} failed ({reason})", "check the store and its credentials") from error
