@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -65,6 +65,7 @@ class Epoch:
         self._by_stream: dict[str, _Table] = {}
         self._tasks: list[Future[None]] = []
         self._buffered = 0
+        self._sent = False
         self._started = time.monotonic()
 
     # ---- rows in ----
@@ -189,6 +190,7 @@ class Epoch:
             for t in self._tables.values()
             if t.destination is not None and (t.files or t.destination.creates or t.destination.evolves)
         ]
+        self._sent = True
         return publish.publish(self._store.result(), changes, checkpoint) if changes else {}
 
     def _summary(self, table: _Table, counts: Mapping[str, StreamReport]) -> dict[str, str]:
@@ -215,12 +217,14 @@ class Epoch:
         stream.seconds += time.monotonic() - self._started
 
     def discard(self) -> None:
-        """Delete the epoch's files, which nothing refers to. Called when the run ends without publishing it."""
+        """Delete the epoch's files, unless a commit that names them was sent: it may have landed, or land late."""
         for task in self._tasks:
             task.cancel()
-        self._encoder.submit(self._discard)
+        wait([self._encoder.submit(self._discard)])  # the error that ends the run matters, not one met here
 
     def _discard(self) -> None:
+        if self._sent:
+            return
         for table in self._tables.values():
             if table.writer is not None:
                 table.writer.discard()

@@ -25,7 +25,15 @@ from target_dativo_iceberg.contract.check import Checker
 from target_dativo_iceberg.contract.model import Contract
 from target_dativo_iceberg.contract.singer import properties
 from target_dativo_iceberg.epoch import Epoch
-from target_dativo_iceberg.errors import Interrupted, MissingKeyError, RecordBeforeSchemaError, StoreError, ViolationError
+from target_dativo_iceberg.errors import (
+    ContractError,
+    InputError,
+    Interrupted,
+    MissingKeyError,
+    RecordBeforeSchemaError,
+    StoreError,
+    ViolationError,
+)
 from target_dativo_iceberg.messages import ActivateVersion, BatchFiles, Block, Reader, Records, Schema, State
 from target_dativo_iceberg.report import RunReport, StreamReport
 from target_dativo_iceberg.stage import Staged, stage, stage_arrow
@@ -145,7 +153,7 @@ class Loader:
         start = 0
         for index, message in block.controls:
             if isinstance(message, State):
-                self._position.state = message
+                self._remember(message)
                 if index == cut:
                     self._submit(block, start, index)
                     start = index + 1
@@ -153,10 +161,17 @@ class Loader:
             elif not (isinstance(message, Schema) and self._known(message)):
                 self._submit(block, start, index)
                 start = index + 1
-                self._control(message)
+                self._control(message, block.first_line + index)
         self._submit(block, start, len(block))
         self._position.state_is_last = bool(block.controls) and block.controls[-1][0] == len(block) - 1
         self._progress.show(self.report, self._open, self._position.nbytes)
+
+    def _remember(self, state: State) -> None:
+        """Keep a STATE for the end of the epoch; an empty one, printed, would overwrite a stored bookmark."""
+        if state.value[:16].translate(None, b" \t\r") in (b"{}", b"null"):
+            log.once("the tap sent an empty STATE; it is not printed", level="info")
+        else:
+            self._position.state = state
 
     def _cut(self, block: Block) -> int:
         """Index of the STATE after which the epoch ends, or -1: the last one, once bytes or age pass their limit."""
@@ -179,25 +194,26 @@ class Loader:
         stream = self._streams.get(message.stream)
         return stream is not None and stream.schema == message and self._maps is None
 
-    def _control(self, message: Schema | ActivateVersion | BatchFiles | State) -> None:
+    def _control(self, message: Schema | ActivateVersion | BatchFiles | State, line: int) -> None:
         match message:
             case Schema():
                 for schema in self._maps.schemas(message) if self._maps else [message]:
-                    self._schema(schema)
+                    self._schema(schema, line)
             case BatchFiles():
-                self._batch(message)
+                self._batch(message, line)
             case ActivateVersion():
                 log.once(f"stream '{message.stream}': ACTIVATE_VERSION changes nothing under load_method append-only")
 
-    def _schema(self, message: Schema) -> None:
+    def _schema(self, message: Schema, line: int) -> None:
         """Bind a stream to its contract; what does not fit fails here, before its rows are read."""
         known = self._streams.get(message.stream)
         if known is not None and known.schema == message:
             return
-        contract = self._contracts.contract(message)
-        evidence = properties(message.stream, message.schema)
-        self._contracts.check_evidence(message, contract, evidence)
-        identifier = self._contracts.identifier(message.stream, contract)
+        with _at_line(line):
+            contract = self._contracts.contract(message)
+            evidence = properties(message.stream, message.schema)
+            self._contracts.check_evidence(message, contract, evidence)
+            identifier = self._contracts.identifier(message.stream, contract)
         self._collect(0)
         epoch = self._opened()
         self._streams[message.stream] = Stream(
@@ -229,8 +245,8 @@ class Loader:
             raise RecordBeforeSchemaError(f"line {line}: RECORD of stream '{name}' before its SCHEMA", "mend the tap")
         return stream
 
-    def _batch(self, message: BatchFiles) -> None:
-        stream = self._stream(message.stream, self._reader.lines_read)
+    def _batch(self, message: BatchFiles, line: int) -> None:
+        stream = self._stream(message.stream, line)
         roots = root_paths(self._settings.batch_roots)
         for name, row, piece in pieces(message, roots, self._settings.max_line_mb * MIB):
             if isinstance(piece, Records):
@@ -264,10 +280,10 @@ class Loader:
         counts.warnings.update(staged.warnings)
         self._warn_unknown(name, staged.unknown)
         counts.unknown_fields |= staged.unknown
+        counts.good += staged.accepted.num_rows
         if staged.rejected:
             self._reject(job.stream, staged)
         self._bound(job.stream).add(name, staged.accepted)
-        counts.good += staged.accepted.num_rows
 
     def _reject(self, stream: Stream, staged: Staged) -> None:
         name = stream.schema.stream
@@ -327,18 +343,24 @@ class Loader:
         state = self._position.state
         self._publishing = True
         try:
-            if self._epoch is not None:
-                self._epoch.publish(self._open, self._hash(state), self._last_state)
-                self.report.published(self._open)
+            self._commit(state)
             if state is not None:
                 self._print(state)
+            self._position = _Position()
         finally:
             self._publishing = False
-        self._epoch, self._open, self._position = None, {}, _Position()
-        for stream in self._streams.values():
-            self._rebind(stream)
         if self._signal is not None:
             raise Interrupted(self._signal)
+
+    def _commit(self, state: State | None) -> None:
+        if self._epoch is None:
+            self._store.result()  # a warehouse that cannot be used ends the run, even one without rows
+            return
+        self._epoch.publish(self._open, self._hash(state), self._last_state)
+        self.report.published(self._open)
+        self._epoch, self._open = None, {}
+        for stream in self._streams.values():
+            self._rebind(stream)
 
     def _rebind(self, stream: Stream) -> None:
         """Carry a stream's name over to the next epoch's counts."""
@@ -355,7 +377,7 @@ class Loader:
             self._emit(state.value)
         except OSError as error:
             raise StoreError(
-                "standard output is closed; the epoch is published but its STATE was not taken", "run again"
+                f"STATE cannot be written to standard output ({error.strerror}); its epoch is published", "run again"
             ) from error
         self.report.states += 1
 
@@ -365,6 +387,7 @@ class Loader:
             job.staged.cancel()
         if self._epoch is not None:
             self._epoch.discard()
+        self.report.unpublished = self._open
 
     # ---- signals ----
 
@@ -389,6 +412,15 @@ class Loader:
         self._signal = number
         if not self._publishing:
             raise Interrupted(number)
+
+
+@contextmanager
+def _at_line(number: int) -> Iterator[None]:
+    """Put the number of the message's line before what is wrong with it."""
+    try:
+        yield
+    except (ContractError, InputError) as error:
+        raise type(error)(f"line {number}: {error.message}", error.hint) from error
 
 
 def _open_store(settings: Settings) -> Store:

@@ -48,6 +48,8 @@ class Contracts:
             )
         log.once(f"stream '{message.stream}': no contract, its SCHEMA is the contract", level="info")
         contract = contract_of(message.stream, message.schema, message.key_properties)
+        if not contract.fields:
+            raise InputError(f"SCHEMA of stream '{message.stream}' has no property", "select a column in the tap's catalog")
         _refuse_case_twins(contract)
         return contract
 

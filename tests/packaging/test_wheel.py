@@ -1,0 +1,119 @@
+"""The wheel as a user meets it: installed by pipx, small, quick to answer, behind taps that are not ours."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.readback import Tables
+
+ROOT = Path(__file__).resolve().parents[2]
+UV = ROOT / ".venv-tools" / "bin" / "uv"
+_SIZE_LIMIT = 250 * 10**6
+pytestmark = [pytest.mark.network, pytest.mark.timeout(600), pytest.mark.xdist_group("packaging")]
+
+
+def _run(*command: str | Path, **options: object) -> str:
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload]
+    assert done.returncode == 0, done.stderr[-3000:]
+    return str(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def pipx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A pipx of its own with the built wheel in it; yields the folder of its commands."""
+    folder = tmp_path_factory.mktemp("pipx")
+    _run(UV, "build", "--wheel", "--no-build-isolation", "--python", sys.executable, "--out-dir", folder / "dist", cwd=ROOT)
+    wheel = next((folder / "dist").glob("*.whl"))
+    environment = os.environ | {
+        "PIPX_HOME": str(folder / "home"),
+        "PIPX_BIN_DIR": str(folder / "bin"),
+        "PATH": f"{UV.parent}:{os.environ['PATH']}",
+        "HOME": str(folder),
+        "UV_CACHE_DIR": str(_cache()),
+    }
+    _run(sys.executable, "-m", "pipx", "install", "--backend", "uv", wheel, env=environment)
+    yield folder / "bin"
+    shutil.rmtree(folder)
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("UV_CACHE_DIR", Path("~/.cache/uv").expanduser()))
+
+
+def _size(folder: Path) -> int:
+    return sum(p.lstat().st_size for p in folder.rglob("*") if p.is_file() and not p.is_symlink())
+
+
+def test_the_installed_command_answers(pipx: Path) -> None:
+    assert "target-dativo-iceberg v" in _run(pipx / "target-dativo-iceberg", "--version")
+    assert "tap-csv v" in _run(pipx / "tap-csv", "--version")
+
+
+def test_the_installation_is_small_and_holds_no_meltano(pipx: Path) -> None:
+    venv = pipx.parent / "home" / "venvs" / "target-dativo-iceberg"
+    assert not list(venv.rglob("site-packages/meltano"))
+    assert _size(venv) < _SIZE_LIMIT
+
+
+def test_version_waits_for_no_heavy_import(pipx: Path) -> None:
+    python = pipx.parent / "home" / "venvs" / "target-dativo-iceberg" / "bin" / "python"
+    code = (
+        "import sys; sys.argv[1:] = ['--version']; from target_dativo_iceberg.__main__ import main; main();"
+        "print([m for m in ('singer_sdk', 'pyarrow', 'pyiceberg', 'click') if m in sys.modules])"
+    )
+    assert _run(python, "-c", code).splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    ("package", "command", "config", "stream"),
+    [
+        pytest.param("tap-jsonl==0.3.1", "tap-jsonl", "jsonl", "people", id="tap-jsonl"),
+        pytest.param("tap-spreadsheets==1.1.2", "tap-spreadsheets", "sheets", "people", id="tap-spreadsheets"),
+    ],
+)
+def test_a_stream_of_an_alien_tap_lands(
+    pipx: Path, tmp_path: Path, package: str, command: str, config: str, stream: str
+) -> None:
+    venv = tmp_path / "tap"
+    environment = os.environ | {"UV_CACHE_DIR": str(_cache())}
+    _run(UV, "venv", "--python", sys.executable, venv, env=environment)
+    _run(UV, "pip", "install", "--python", venv / "bin" / "python", package, env=environment)
+    (tmp_path / "tap.json").write_text(json.dumps(_tap_config(config, tmp_path)))
+    (tmp_path / "target.json").write_text(json.dumps({"warehouse": str(tmp_path / "warehouse")}))
+    tap = _run(venv / "bin" / command, "--config", tmp_path / "tap.json")
+    states = _run(pipx / "target-dativo-iceberg", "--config", tmp_path / "target.json", input=tap)
+    assert states.strip()
+    rows = Tables(tmp_path / "warehouse").rows(stream, order="name")
+    assert [(r["name"], str(r["age"])) for r in rows] == [("Ada", "36"), ("Noël", "7")]
+
+
+def _tap_config(kind: str, folder: Path) -> dict[str, object]:
+    if kind == "jsonl":
+        path = folder / "people.jsonl"
+        path.write_text('{"name": "Ada", "age": 36}\n{"name": "Noël", "age": 7}\n')
+        return {"path": str(path), "stream_name": "people"}
+    path = folder / "people.csv"
+    path.write_text("name,age\nAda,36\nNoël,7\n")
+    return {"files": [{"path": str(path), "format": "csv", "table_name": "people", "primary_keys": ["name"]}]}
+
+
+def test_meltano_takes_the_hub_definitions(tmp_path: Path) -> None:
+    meltano = ROOT / ".venv-meltano" / "bin" / "meltano"
+    environment = os.environ | {"HOME": str(tmp_path), "MELTANO_CLI_DISABLE_VERSION_CHECK": "1", "NO_COLOR": "1"}
+    _run(meltano, "init", "project", cwd=tmp_path, env=environment)
+    for kind, name in (("loader", "target-dativo-iceberg"), ("extractor", "tap-csv")):
+        _run(
+            meltano, "add", "--plugin-type", kind, name, "--from-ref", ROOT / "docs" / "hub" / f"{name}.yml",
+            "--no-install", cwd=tmp_path / "project", env=environment,
+        )  # fmt: skip
+    added = (tmp_path / "project" / "meltano.yml").read_text()
+    assert "name: target-dativo-iceberg" in added
+    assert "name: tap-csv" in added
