@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
+import traceback
 from importlib import metadata
+from pathlib import Path
 
-from target_dativo_iceberg.errors import DativoError
+from target_dativo_iceberg import log
+from target_dativo_iceberg.errors import DativoError, Interrupted
 
 
 def main() -> None:
@@ -19,23 +23,39 @@ def main() -> None:
         version, sdk = (metadata.version(name) for name in ("target-dativo-iceberg", "singer-sdk"))
         sys.stdout.write(f"target-dativo-iceberg v{version}, Meltano SDK v{sdk}\n")
         return
-    from target_dativo_iceberg.target import TargetDativoIceberg  # noqa: PLC0415 - heavy
-
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda signum, _frame: fail(Interrupted(signum)))
     try:
+        log.check_level(os.environ.get("TARGET_DATIVO_ICEBERG_LOGLEVEL") or os.environ.get("LOGLEVEL"))
+        from target_dativo_iceberg.target import TargetDativoIceberg  # noqa: PLC0415 - heavy
+
         TargetDativoIceberg.cli()
     except DativoError as error:
         fail(error)
-    except Exception as error:  # the SDK wraps ours in its own exceptions
-        if not isinstance(error.__cause__, DativoError):
-            raise
-        fail(error.__cause__)
+    except Exception as error:
+        # The SDK wraps ours in its own exceptions. Of any other, a traceback could show values from records.
+        cause = error.__cause__
+        fail(cause if isinstance(cause, DativoError) else unforeseen(error))
+
+
+def unforeseen(error: Exception) -> DativoError:
+    """Describe a fault of the target by its place, without its text, which may hold a record's value."""
+    logging.getLogger(log.NAME).debug("trace", exc_info=error)
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [f for f in frames if "target_dativo_iceberg" in Path(f.filename).parts]
+    places = dict.fromkeys(f"{Path(f.filename).name}:{f.lineno}" for f in (*own[-1:], *frames[-1:]))
+    return DativoError(
+        f"unforeseen {type(error).__name__} at {', '.join(places)}; this is a fault of the target",
+        "report it with the trace that LOGLEVEL=DEBUG adds",
+    )
 
 
 def fail(error: DativoError) -> None:
     """Say what is wrong in one line and end."""
-    logging.getLogger("target-dativo-iceberg").error("%s: %s", error.code, error)
+    log.say(f"{error.code}: {error}", "error")
     logging.shutdown()
-    sys.stderr.flush()
+    if sys.stderr is not None:
+        sys.stderr.flush()
     # Not sys.exit: a worker thread blocked in a write to a dead store must not hold the exit.
     os._exit(error.exit_code)
 

@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from target_dativo_iceberg import quarantine
+from target_dativo_iceberg import names, quarantine
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -67,6 +67,7 @@ class Epoch:
         self._buffered = 0
         self._sent = False
         self._started = time.monotonic()
+        self._sent = False
 
     # ---- rows in ----
 
@@ -143,7 +144,7 @@ class Epoch:
 
         assert table.destination is not None
         if table.writer is None:
-            prefix = f"{self._settings.run_id[:40]}-{self.number:04d}"
+            prefix = names.file_prefix(self._settings.run_id, self.number)
             table.writer = FileWriter(self._store.result().file_target(table.destination, prefix))
         table.writer.write(batches)
 
@@ -170,6 +171,7 @@ class Epoch:
             self._flush(table)
             self._run(lambda t=table: self._finish(t))  # type: ignore[misc]
         self._wait()
+        self._sent = True
         snapshots = self._encoder.submit(self._publish, counts, state, previous).result()
         for table in self._tables.values():
             self._enter(table, counts, snapshots)
@@ -182,8 +184,8 @@ class Epoch:
         from target_dativo_iceberg import publish  # noqa: PLC0415 - PyIceberg loads on this thread
 
         settings = self._settings
-        checkpoint = (
-            publish.Checkpoint(settings.job_id, settings.run_id, self.number, state, previous) if settings.job_id else None
+        checkpoint = publish.Checkpoint(
+            settings.job_id, settings.run_id, self.number, state, previous, int(time.time())
         )
         changes = [
             publish.TableChange(t.destination, tuple(t.files), self._summary(t, counts))

@@ -9,7 +9,8 @@
     ├── ViolationError              mend the data or the contract: records break the contract in mode strict
     ├── EvolutionError              mend the contract or the table: they do not fit together
     ├── StoreError                  mend or wait for the catalog or the file store, then run again
-    │   └── ConflictError           another writer was faster; the epoch is published again by the loader
+    │   ├── ConflictError           another writer was faster; the epoch is published again
+    │   └── UnknownOutcomeError     no answer to a commit: it may land yet, so nothing is deleted
     └── Interrupted                 a signal ended the run; run again
 
 Messages never hold a record's value or the value of a setting.
@@ -88,6 +89,12 @@ class ConflictError(StoreError):
     """A table moved between staging and publishing."""
 
     code = "conflict"
+
+
+class UnknownOutcomeError(StoreError):
+    """A commit got no usable answer; whether it landed is looked up before anything else is done."""
+
+    code = "unknown_outcome"
 
 
 class Interrupted(DativoError):

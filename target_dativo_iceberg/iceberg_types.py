@@ -23,7 +23,7 @@ _PLAIN: dict[Kind, ice.PrimitiveType] = {
     Kind.UUID: ice.UUIDType(),
     Kind.BINARY: ice.BinaryType(),
 }
-_KINDS = {type(v): k for k, v in _PLAIN.items() if k is not Kind.JSON}
+_KINDS: dict[type[ice.IcebergType], Kind] = {type(v): k for k, v in _PLAIN.items() if k is not Kind.JSON}
 
 
 def iceberg_schema(contract: Contract) -> Schema:

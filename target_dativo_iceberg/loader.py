@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -87,6 +86,7 @@ class Loader:
         source: the Singer messages, binary.
         emit: prints one STATE value (JSON text, without newline).
         maps: the user's stream maps, if any.
+        report: filled in as the run goes; a new one when none is given.
 
     """
 
@@ -97,6 +97,8 @@ class Loader:
         source: BinaryIO,
         emit: Callable[[bytes], None],
         maps: StreamMaps | None = None,
+        *,
+        report: RunReport | None = None,
     ) -> None:
         self._settings = settings
         self._contracts = contracts
@@ -117,7 +119,7 @@ class Loader:
         self._publishing = False
         self._signal: int | None = None
         self._progress = log.Progress()
-        self.report = RunReport(settings.run_id, settings.job_id, settings.tenant_id)
+        self.report = report or RunReport(settings.run_id, settings.job_id, settings.tenant_id)
 
     # ---- the run ----
 
@@ -407,7 +409,6 @@ class Loader:
 
     def _on_signal(self, number: int, _frame: object) -> None:
         if self._signal is not None:
-            sys.stderr.flush()
             os._exit(128 + number)
         self._signal = number
         if not self._publishing:

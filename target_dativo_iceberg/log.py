@@ -8,6 +8,8 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from target_dativo_iceberg.errors import SettingsError
+
 if TYPE_CHECKING:
     from target_dativo_iceberg.report import RunReport, StreamReport
 
@@ -15,6 +17,7 @@ NAME = "target-dativo-iceberg"
 _logger = logging.getLogger(NAME)
 _said: set[str] = set()
 _EVERY_SECONDS = 0.5
+_LONGEST = 2000
 
 
 def once(message: str, level: str = "warning") -> None:
@@ -26,14 +29,37 @@ def once(message: str, level: str = "warning") -> None:
 
 def say(message: str, level: str = "info") -> None:
     """Log a message."""
-    _logger.log(logging.getLevelNamesMapping()[level.upper()], message)
+    _logger.log(logging.getLevelNamesMapping()[level.upper()], "%s", one_line(message))
+
+
+def one_line(message: str) -> str:
+    """Return a message without line breaks and terminal codes, which names from the input may hold, and cut if long."""
+    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in message[:_LONGEST])
+    return shown if len(message) <= _LONGEST else f"{shown}…"
+
+
+def check_level(name: str | None) -> None:
+    """Refuse a LOGLEVEL that does not exist.
+
+    Raises:
+        SettingsError: it is none of Python's.
+
+    """
+    levels = logging.getLevelNamesMapping()
+    if name and name.upper() not in levels:
+        raise SettingsError("the environment's LOGLEVEL is unknown", f"use one of {', '.join(levels)}")
+
+
+def drop_sdk_summary() -> None:
+    """Leave out two lines of the SDK: one says that nothing was done, the other what the run report says better."""
+    _logger.addFilter(lambda r: not str(r.msg).startswith(("Skipping parse of env var", "Reader '%s' completed")))
 
 
 class Progress:
     """One line that is rewritten on a terminal; nothing into a pipe."""
 
     def __init__(self) -> None:
-        self._shown = sys.stderr.isatty()
+        self._shown = sys.stderr is not None and sys.stderr.isatty()
         self._next = time.monotonic() + _EVERY_SECONDS
         self._wrote = False
 

@@ -9,7 +9,8 @@ import unicodedata
 from target_dativo_iceberg.errors import InputError, SettingsError
 
 _LONGEST = 200
-_NAMESPACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_][A-Za-z0-9_-]*)*")
+_PART = "[A-Za-z0-9_][A-Za-z0-9_-]{0,199}"
+_NAMESPACE = re.compile(rf"{_PART}(\.{_PART})*")
 
 
 def table_name(stream: str, prefix: str = "") -> str:
@@ -33,14 +34,20 @@ def namespace(text: str) -> tuple[str, ...]:
     """Split a namespace at its dots.
 
     Raises:
-        SettingsError: it has an empty part or a character outside `[A-Za-z0-9_-]`.
+        SettingsError: a part is empty, longer than 200 characters, or has a character outside `[A-Za-z0-9_-]`.
 
     """
     if not _NAMESPACE.fullmatch(text):
         raise SettingsError(
-            "the namespace holds a character that is not allowed", "use letters, digits, '_', '-' and dots"
+            "the namespace is not allowed",
+            "use letters, digits, '_' and '-', and dots between parts of at most 200 characters",
         )
     return tuple(text.split("."))
+
+
+def file_prefix(run_id: str, epoch: int) -> str:
+    """Return the start of the names of an epoch's data files: the run's id, safe in a path, and the epoch."""
+    return f"{re.sub(r'[^A-Za-z0-9_-]', '-', run_id)[:40]}-{epoch:04d}"
 
 
 class Names:

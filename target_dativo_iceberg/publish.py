@@ -1,7 +1,9 @@
 """Publishing an epoch: every table it touches changes in one commit, or none does.
 
 Staging hands over data files that no snapshot names yet. A commit is metadata only, so it can be built anew
-against a fresh head as often as it takes; the files stay the same.
+against a fresh head as often as it takes; the files stay the same. What makes that exact: every change asserts
+the snapshot it was built on, so two tries of one epoch cannot both win, and carries the job's checkpoint, so a
+try that did win is recognised (facts: PyIceberg and Nessie, section 5).
 """
 
 from __future__ import annotations
@@ -13,23 +15,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
-from pyiceberg.exceptions import CommitFailedException, NoSuchTableError, TableAlreadyExistsError
-from pyiceberg.table import Table
-from pyiceberg.table.update import AssertCreate, AssertTableUUID, TableRequirement, TableUpdate
-from sqlalchemy import insert, update
-from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.orm import Session
+from pyiceberg.table.update import AssertCreate, AssertTableUUID
 
-from target_dativo_iceberg.errors import ConflictError, StoreError
-from target_dativo_iceberg.tables import Destination, Store, created, evolved, store_errors
+from target_dativo_iceberg.catalogs import store_errors
+from target_dativo_iceberg.commit import Prepared, commit
+from target_dativo_iceberg.errors import ConflictError, StoreError, UnknownOutcomeError
+from target_dativo_iceberg.tables import CHECKPOINT, Destination, Store, created, evolved
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
     from pyiceberg.schema import Schema
+    from pyiceberg.table import Table, Transaction
 
-_TRIES = 20
+_TRY_SECONDS = 120.0
 _LONGEST_WAIT = 2.0
+_UNKNOWN_TRIES = 5
+_NAMELESS = "run."
+_NAMELESS_KEPT_SECONDS = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,105 +55,178 @@ class Checkpoint:
     """How far a job has come, kept as a table property in the same commit as the rows.
 
     Attributes:
-        job: name of the job.
+        job: name of the job; a run without one has a checkpoint of its own, swept after a day.
         run_id: of the run.
         epoch: number in the run, from 1.
         state: SHA-256 of the STATE this epoch ends with, hex; empty if it ends with none.
         previous: SHA-256 of the STATE the epoch before ended with.
+        at: Unix time of the publish, seconds.
 
     """
 
-    job: str
+    job: str | None
     run_id: str
     epoch: int
     state: str
     previous: str
+    at: int
 
     @property
     def key(self) -> str:
         """Name of the table property."""
-        return f"dativo.checkpoint.{self.job}"
+        return CHECKPOINT + (self.job or _NAMELESS + self.run_id)
 
     def text(self) -> str:
         """Value of the table property."""
-        return json.dumps(
-            {"run_id": self.run_id, "epoch": self.epoch, "state": self.state, "previous_state": self.previous}
-        )
+        found = {"run_id": self.run_id, "epoch": self.epoch, "state": self.state, "previous_state": self.previous}
+        return json.dumps(found | {"at": self.at})
+
+    def is_in(self, properties: Mapping[str, str]) -> bool:
+        """Whether a table's properties say that this very epoch is published."""
+        return properties.get(self.key) == self.text()
 
 
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """One table's commit against the head it was built on."""
-
-    base: Table
-    table: Table | None
-    identifier: tuple[str, ...]
-    requirements: tuple[TableRequirement, ...]
-    updates: tuple[TableUpdate, ...]
-    snapshot_id: int | None
-
-
-def publish(store: Store, changes: Sequence[TableChange], checkpoint: Checkpoint | None) -> dict[str, int]:
+def publish(store: Store, changes: Sequence[TableChange], checkpoint: Checkpoint) -> dict[str, int]:
     """Publish an epoch.
 
     Returns:
         Snapshot id by table name (dotted), for tables that got rows.
 
     Raises:
-        StoreError: the catalog refused, or other writers were faster `_TRIES` times.
+        StoreError: the catalog refused, another run of the same job published meanwhile, or other writers were
+            faster for two minutes. No data file is deleted here: a commit without an answer may land yet.
 
     """
-    for attempt in range(_TRIES):
+    deadline = time.monotonic() + _TRY_SECONDS
+    unknown = 0
+    attempt = 0
+    while True:
+        landed = _landed(store, changes, checkpoint) if attempt else None
+        if landed is not None:
+            store.remember([c.destination.identifier for c in changes], checkpoint.key, checkpoint.text())
+            return landed
         prepared = [_prepare(store, c, checkpoint) for c in changes]
         try:
-            commit(store, prepared)
-        except ConflictError:
-            time.sleep(random.uniform(0, min(_LONGEST_WAIT, 0.05 * 2**attempt)))  # noqa: S311 - jitter
+            commit(store.catalog, prepared, _commit_properties(checkpoint, changes))
+        except (ConflictError, UnknownOutcomeError) as error:
+            unknown += isinstance(error, UnknownOutcomeError)
+            if time.monotonic() > deadline or unknown >= _UNKNOWN_TRIES:
+                return _last_look(store, changes, checkpoint, error)
+            attempt += 1
+            time.sleep(random.uniform(0.01, min(_LONGEST_WAIT, 0.05 * 2**attempt)))  # noqa: S311 - jitter
             continue
+        store.remember([c.destination.identifier for c in changes], checkpoint.key, checkpoint.text())
         return {".".join(p.identifier): p.snapshot_id for p in prepared if p.snapshot_id is not None}
-    raise StoreError(
-        f"other writers changed the same tables {_TRIES} times while this epoch was being published", "run again"
-    )
 
 
-def _prepare(store: Store, change: TableChange, checkpoint: Checkpoint | None) -> _Prepared:
-    """Build one table's commit against its current head."""
+def _last_look(
+    store: Store, changes: Sequence[TableChange], checkpoint: Checkpoint, error: StoreError
+) -> dict[str, int]:
+    landed = _landed(store, changes, checkpoint)
+    if landed is not None:
+        return landed
+    if isinstance(error, ConflictError):
+        raise StoreError(f"other writers changed the same tables for {_TRY_SECONDS:.0f} s", "run again") from error
+    raise error
+
+
+def _landed(store: Store, changes: Sequence[TableChange], checkpoint: Checkpoint) -> dict[str, int] | None:
+    """Return the snapshots if an earlier try of this epoch is published after all, else None."""
+    found: dict[str, int] = {}
+    for change in changes:
+        table = store.load(change.destination.identifier)
+        if table is None or not checkpoint.is_in(table.properties):
+            return None
+        snapshot = table.current_snapshot()
+        if change.files and snapshot is not None:
+            found[".".join(change.destination.identifier)] = snapshot.snapshot_id
+    return found
+
+
+def _commit_properties(checkpoint: Checkpoint, changes: Sequence[TableChange]) -> dict[str, str]:
+    """What people see of a commit in Nessie's log."""
+    tables = ", ".join(c.destination.identifier[-1] for c in changes[:5]) + (" …" if len(changes) > 5 else "")
+    properties = {
+        "message": f"dativo: epoch {checkpoint.epoch} of run {checkpoint.run_id}: {tables}".encode("ascii", "replace").decode(),
+        "dativo-run-id": checkpoint.run_id,
+        "dativo-epoch": str(checkpoint.epoch),
+    }
+    if checkpoint.job:
+        properties["dativo-job-id"] = checkpoint.job
+    for change in changes:
+        for key, value in change.summary.items():
+            if key.startswith("dativo.rows") or key == "dativo.contract-version":
+                properties[f"{key.replace('.', '-')}-{change.destination.identifier[-1]}"] = value
+    return properties
+
+
+# ---- one table ----
+
+
+def _prepare(store: Store, change: TableChange, checkpoint: Checkpoint) -> Prepared:
+    """Build one table's change against its current head."""
     destination = change.destination
     table = store.load(destination.identifier)
-    if table is None and not destination.creates:
-        raise StoreError(f"table {'.'.join(destination.identifier)} was dropped during the run", "run again")
+    _same_table(destination, table)
+    _fence(store, destination, table, checkpoint)
     with store_errors(f"staging table {'.'.join(destination.identifier)}"):
-        if table is not None:
-            _same_table(destination, table)
-        transaction = evolved(created(destination.table) if table is None else table.transaction(), destination.contracts)
+        start = created(destination.table) if table is None else table.transaction()
+        transaction = evolved(start, destination.contracts)
         _same_ids(destination, transaction.table_metadata.schema())
-        if checkpoint:
-            transaction.set_properties({checkpoint.key: checkpoint.text()})
-        if change.files or table is None:
-            # A new table is born with a snapshot, even an empty one, so that every later change can assert it.
-            with transaction.update_snapshot(snapshot_properties=dict(change.summary)).merge_append() as append:
-                for file in change.files:
-                    append.append_data_file(file)
-        requirements = (
-            (AssertCreate(),)
-            if table is None
-            else (*transaction._requirements, AssertTableUUID(uuid=table.metadata.table_uuid))
-        )
+        _set_checkpoint(transaction, table, checkpoint)
+        # A table always gets a snapshot, even an empty one: it is what the next change can assert.
+        with transaction.update_snapshot(snapshot_properties=dict(change.summary)).merge_append() as append:
+            for file in change.files:
+                append.append_data_file(file)
         snapshot = transaction.table_metadata.current_snapshot() if change.files else None
-        return _Prepared(
+        return Prepared(
             base=table or destination.table,
-            table=table,
+            creates=table is None,
             identifier=destination.identifier,
-            requirements=requirements,
+            requirements=(AssertCreate(),)
+            if table is None
+            else (*transaction._requirements, AssertTableUUID(uuid=table.metadata.table_uuid)),
             updates=transaction._updates,
+            schema=transaction.table_metadata.schema(),
             snapshot_id=snapshot.snapshot_id if snapshot else None,
         )
 
 
-def _same_table(destination: Destination, table: Table) -> None:
-    if not destination.creates and table.metadata.table_uuid != destination.table.metadata.table_uuid:
+def _set_checkpoint(transaction: Transaction, table: Table | None, checkpoint: Checkpoint) -> None:
+    transaction.set_properties({checkpoint.key: checkpoint.text()})
+    stale = [k for k, v in (table.properties if table else {}).items() if _is_stale(k, v, checkpoint)]
+    if stale:
+        transaction.remove_properties(*stale)
+
+
+def _is_stale(key: str, text: str, checkpoint: Checkpoint) -> bool:
+    """Whether a property is the checkpoint of a nameless run that has long ended."""
+    if not key.startswith(CHECKPOINT + _NAMELESS) or key == checkpoint.key:
+        return False
+    try:
+        return int(json.loads(text)["at"]) < checkpoint.at - _NAMELESS_KEPT_SECONDS
+    except (ValueError, KeyError, TypeError):
+        return True
+
+
+def _same_table(destination: Destination, table: Table | None) -> None:
+    """Refuse a table that is not the one the files were written for."""
+    name = ".".join(destination.identifier)
+    if destination.creates:
+        return
+    if table is None:
+        raise StoreError(f"table {name} was dropped during the run", "run again")
+    if table.metadata.table_uuid != destination.table.metadata.table_uuid:
+        raise StoreError(f"table {name} was dropped and made anew during the run", "run again")
+
+
+def _fence(store: Store, destination: Destination, table: Table | None, checkpoint: Checkpoint) -> None:
+    """Refuse to publish when another run of the same job has published since this one looked."""
+    now = table.properties.get(checkpoint.key) if table else None
+    if now != store.checkpoints.get((destination.identifier, checkpoint.key)):
         raise StoreError(
-            f"table {'.'.join(destination.identifier)} was dropped and made anew during the run", "run again"
+            f"another run of job '{checkpoint.job}' published to table {'.'.join(destination.identifier)} meanwhile",
+            "run again: it starts from the STATE that run ended with",
         )
 
 
@@ -162,84 +237,3 @@ def _same_ids(destination: Destination, schema: Schema) -> None:
         raise StoreError(
             f"table {'.'.join(destination.identifier)} was given other columns by another writer", "run again"
         )
-
-
-def commit(store: Store, prepared: Sequence[_Prepared]) -> None:
-    """Commit prepared changes, all or none where the catalog can.
-
-    Raises:
-        ConflictError: nothing was committed because a table has moved.
-        StoreError: the catalog refused.
-
-    """
-    if isinstance(store.catalog, SqlCatalog):
-        _commit_sql(store.catalog, prepared)
-        return
-    for change in prepared:
-        _commit_one(store, change)
-
-
-def _commit_one(store: Store, change: _Prepared) -> None:
-    """Commit one table by the catalog's own call (catalogs without multi-table commits)."""
-    name = ".".join(change.identifier)
-    with store_errors(f"publishing table {name}"):
-        try:
-            store.catalog.commit_table(change.base, change.requirements, change.updates)
-        except (CommitFailedException, TableAlreadyExistsError) as error:
-            raise ConflictError(f"table {name} has moved") from error
-
-
-def _commit_sql(catalog: SqlCatalog, prepared: Sequence[_Prepared]) -> None:
-    """Write all new metadata files, then move all pointers in one SQL transaction."""
-    staged = []
-    for change in prepared:
-        with store_errors(f"writing metadata of table {'.'.join(change.identifier)}"):
-            try:
-                new = catalog._update_and_stage_table(
-                    change.table, change.identifier, change.requirements, change.updates
-                )
-            except CommitFailedException as error:
-                raise ConflictError(f"table {'.'.join(change.identifier)} has moved") from error
-            catalog._write_metadata(new.metadata, new.io, new.metadata_location)
-        staged.append((change, new.metadata_location))
-    try:
-        with Session(catalog.engine) as session:
-            for change, location in staged:
-                _move_pointer(catalog, session, change, location)
-            session.commit()
-    except IntegrityError as error:
-        raise ConflictError("another writer created one of the tables") from error
-    except DBAPIError as error:
-        _look_up(catalog, staged[0], error)
-
-
-def _move_pointer(catalog: SqlCatalog, session: Session, change: _Prepared, location: str) -> None:
-    namespace, name = ".".join(change.identifier[:-1]), change.identifier[-1]
-    if change.table is None:
-        session.execute(insert(IcebergTables).values(**catalog._create_table_row(namespace, name, location)))
-        return
-    moved = session.execute(
-        update(IcebergTables)
-        .where(
-            IcebergTables.catalog_name == catalog.name,
-            IcebergTables.table_namespace == namespace,
-            IcebergTables.table_name == name,
-            IcebergTables.metadata_location == change.table.metadata_location,
-        )
-        .values(metadata_location=location, previous_metadata_location=change.table.metadata_location)
-    )
-    if moved.rowcount != 1:  # type: ignore[attr-defined]
-        session.rollback()
-        raise ConflictError(f"table {namespace}.{name} has moved")
-
-
-def _look_up(catalog: SqlCatalog, first: tuple[_Prepared, str], error: DBAPIError) -> None:
-    """After an unknown outcome: the commit landed if the first table's pointer is ours, being one transaction."""
-    change, location = first
-    with store_errors("looking up the outcome of a commit"):
-        try:
-            landed = catalog.load_table(change.identifier).metadata_location == location
-        except NoSuchTableError:
-            landed = False
-    if not landed:
-        raise ConflictError("the SQL catalog did not take the commit") from error

@@ -80,7 +80,7 @@ class Rejected:
 def rows(run_id: str, stream: str, contract: Contract, rejected: Sequence[Rejected], action: str) -> pa.RecordBatch:
     """Return rejected records as rows of the quarantine table."""
     now = datetime.now(UTC)
-    fixed = {
+    fixed: dict[str, Any] = {
         "_run_id": run_id,
         "_stream": stream,
         "_received_at": now,
@@ -90,7 +90,7 @@ def rows(run_id: str, stream: str, contract: Contract, rejected: Sequence[Reject
         "_replayed_at": None,
     }
     schema = arrow_schema(contract_of("quarantine"))
-    return pa.RecordBatch.from_pylist([fixed | _row(r, contract.primary_key, action) for r in rejected], schema)
+    return pa.RecordBatch.from_pylist([{**fixed, **_row(r, contract.primary_key, action)} for r in rejected], schema)
 
 
 def _row(rejected: Rejected, keys: Sequence[str], action: str) -> Mapping[str, Any]:
@@ -121,4 +121,4 @@ def _keys(record: bytes, keys: Sequence[str]) -> str:
         found = msgspec.json.decode(record, type=dict[str, msgspec.Raw])
     except (msgspec.DecodeError, RecursionError):
         return "{}"
-    return msgspec.json.encode({k: found[k] for k in keys if k in found}).decode()
+    return msgspec.json.encode({k: found[k] for k in keys if k in found}).decode("utf-8", "replace")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -79,9 +80,29 @@ class StreamReport:
         self.table, self.contract = other.table or self.table, other.contract or self.contract
 
 
+def _dropped(counts: StreamReport) -> dict[str, Any]:
+    """JSON form of what was judged in an epoch that was not published."""
+    return {
+        "stream": counts.stream,
+        "records": counts.records,
+        "rejected": counts.records - counts.good,
+        "by_rule": dict(counts.by_rule.most_common()),
+    }
+
+
 @dataclass(slots=True)
 class RunReport:
-    """The whole run."""
+    """The whole run.
+
+    Attributes:
+        epochs: how many were published.
+        states: how many STATE lines were printed.
+        streams: counts of published epochs.
+        unpublished: counts of the epoch that was open when the run failed, as far as it was judged.
+        error: what ended the run.
+        finished: the input ended and all of it is published.
+
+    """
 
     run_id: str
     job_id: str | None = None
@@ -90,7 +111,8 @@ class RunReport:
     epochs: int = 0
     states: int = 0
     streams: dict[str, StreamReport] = field(default_factory=dict)
-    error: DativoError | None = None
+    unpublished: Mapping[str, StreamReport] = field(default_factory=dict)
+    error: BaseException | None = None
     finished: bool = False
 
     def published(self, open_streams: Mapping[str, StreamReport]) -> None:
@@ -108,28 +130,38 @@ class RunReport:
             "job_id": self.job_id,
             "tenant_id": self.tenant_id,
             "status": self.status,
-            "error": None if self.error is None else {"code": self.error.code, "message": self.error.message},
+            "error": self._error(),
             "started_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.started)),
             "seconds": round(time.time() - self.started, 3),
             "epochs": self.epochs,
             "states": self.states,
             "totals": {n: sum(s[n] for s in total) for n in names},
             "streams": total,
+            "unpublished": [_dropped(s) for s in self.unpublished.values() if s.records],
         }
+
+    def _error(self) -> dict[str, str] | None:
+        if self.error is None:
+            return None
+        if isinstance(self.error, DativoError):
+            return {"code": self.error.code, "message": self.error.message}
+        return {"code": "failed", "message": f"unforeseen {type(self.error).__name__}"}
 
     def line(self) -> str:
         """One line for the log."""
         totals = self.as_dict()["totals"]
+        dropped = sum(s.records for s in self.unpublished.values())
         return (
-            f"{self.status}: {totals['records']} records in, {totals['good']} good, {totals['quarantined']} quarantined, "
-            f"{totals['files']} files, {self.epochs} epochs, {time.time() - self.started:.2f} s"
+            f"{self.status}: published {totals['records']} records in {self.epochs} epochs, {totals['good']} good and "
+            f"{totals['quarantined']} quarantined, in {totals['files']} files, {time.time() - self.started:.2f} s"
+            + (f"; {dropped} records read after that are not published" if dropped else "")
         )
 
     @property
     def status(self) -> str:
-        """`failed`, `partial` (something was quarantined) or `success`."""
+        """`running`, `failed`, `partial` (something was quarantined) or `success`."""
         if not self.finished:
-            return "failed"
+            return "failed" if self.error else "running"
         return "partial" if any(s.quarantined for s in self.streams.values()) else "success"
 
     def write(self, path: str) -> None:
@@ -140,10 +172,12 @@ class RunReport:
 
         """
         target = Path(path)
-        beside = target.with_name(f".{target.name}.{os.getpid()}")
+        beside = target.with_name(f".{target.name[:200]}.{os.getpid()}")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             beside.write_text(json.dumps(self.as_dict(), indent=2) + "\n")
             beside.replace(target)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                beside.unlink(missing_ok=True)
             raise StoreError(f"the run report cannot be written ({error.strerror})", "check report_path") from error

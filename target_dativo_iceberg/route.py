@@ -44,12 +44,13 @@ class Contracts:
             return _keyed(chosen, message)
         if self._settings.require_contract:
             raise ContractError(
-                f"no contract covers stream '{message.stream}'", "add one, map it by contract_map, or unset require_contract"
+                f"no contract covers stream '{message.stream}'",
+                "add one, map it by contract_map, or unset require_contract",
             )
         log.once(f"stream '{message.stream}': no contract, its SCHEMA is the contract", level="info")
         contract = contract_of(message.stream, message.schema, message.key_properties)
         if not contract.fields:
-            raise InputError(f"SCHEMA of stream '{message.stream}' has no property", "select a column in the tap's catalog")
+            raise InputError(f"SCHEMA of stream '{message.stream}' has no property", "select one in the tap's catalog")
         _refuse_case_twins(contract)
         return contract
 

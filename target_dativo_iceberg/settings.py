@@ -1,219 +1,45 @@
-"""The settings: one table that `--about`, the README, the Hub definition and the parser are all made from."""
+"""The settings of a run, checked, with defaults filled in."""
 
 from __future__ import annotations
 
 import difflib
-import json
+import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 from target_dativo_iceberg.errors import SettingsError
+from target_dativo_iceberg.setting_table import BY_NAME, SDK_SETTINGS, SETTINGS, json_schema
+from target_dativo_iceberg.setting_values import read, typed
 
 MIB = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One setting as people see it.
-
-    Attributes:
-        name: key in the config, lower snake case.
-        kind: JSON type, one of string, integer, number, boolean, object, array.
-        default: value when absent, None when there is none.
-        description: what it does, one or two sentences.
-        group: heading in the README.
-        choices: allowed texts, if closed.
-        minimum: smallest allowed number.
-        secret: never shown, never logged.
-        aliases: other keys that mean the same (dativo's older names).
-
-    """
-
-    name: str
-    kind: str
-    default: Any
-    description: str
-    group: str
-    choices: tuple[str, ...] = ()
-    minimum: float | None = None
-    secret: bool = False
-    aliases: tuple[str, ...] = ()
-
-
-SETTINGS: tuple[Setting, ...] = (
-    Setting(
-        "warehouse",
-        "string",
-        "./warehouse",
-        "Where tables live: a local path or a URI (`file://`, `s3://`).",
-        "where",
-    ),
-    Setting(
-        "catalog",
-        "object",
-        None,
-        "PyIceberg catalog properties (`type`, `uri` …). Default: an SQLite catalog, `catalog.db`, in the warehouse.",
-        "where",
-    ),
-    Setting(
-        "catalog_name", "string", "default", "Name of the catalog; part of the key in SQL catalogs.", "where"
-    ),
-    Setting(
-        "namespace",
-        "string",
-        None,
-        "Iceberg namespace. Default: the contract's domain, else `default`.",
-        "where",
-    ),
-    Setting("table_prefix", "string", "", "Text put before every table name.", "where"),
-    Setting("s3_endpoint", "string", None, "Endpoint URL of an S3-compatible store.", "where"),
-    Setting("s3_region", "string", None, "Region of the S3 store.", "where"),
-    Setting("s3_access_key_id", "string", None, "Access key of the S3 store.", "where", secret=True),
-    Setting("s3_secret_access_key", "string", None, "Secret key of the S3 store.", "where", secret=True),
-    Setting(
-        "contract_path",
-        "string",
-        None,
-        "Data contract (ODCS or dativo YAML): a file or a folder. Without it the Singer SCHEMA is the contract.",
-        "contract",
-        aliases=("asset_path",),
-    ),
-    Setting("contract_map", "object", {}, "Stream name → name of the contract's schema object.", "contract"),
-    Setting("require_contract", "boolean", False, "Refuse a stream that no contract covers.", "contract"),
-    Setting(
-        "on_violation",
-        "string",
-        "strict",
-        "What a record that breaks its contract causes: `strict` fails the run and publishes nothing of the open "
-        "epoch; `quarantine` puts the record with all its reasons in `<table>__quarantine`, in the same commit.",
-        "contract",
-        choices=("strict", "quarantine"),
-        aliases=("schema_validation_mode",),
-    ),
-    Setting(
-        "max_violations",
-        "integer",
-        None,
-        "Fail when more records than this break their contract (per stream).",
-        "contract",
-        minimum=0,
-    ),
-    Setting(
-        "max_violation_pct",
-        "number",
-        None,
-        "Fail when more than this percentage of a stream's records break their contract; checked before each publish.",
-        "contract",
-        minimum=0,
-    ),
-    Setting(
-        "load_method",
-        "string",
-        "append-only",
-        "How rows enter the table. Only `append-only` is built so far.",
-        "load",
-        choices=("append-only",),
-    ),
-    Setting(
-        "target_file_size_mb",
-        "integer",
-        128,
-        "Size at which a data file is closed, in MiB of compressed Parquet.",
-        "load",
-        minimum=1,
-    ),
-    Setting(
-        "compression",
-        "string",
-        "zstd",
-        "Parquet compression.",
-        "load",
-        choices=("zstd", "snappy", "gzip", "lz4", "none"),
-    ),
-    Setting(
-        "table_properties",
-        "object",
-        {},
-        "Iceberg table properties for tables that this target creates.",
-        "load",
-    ),
-    Setting(
-        "epoch_max_mb",
-        "integer",
-        1024,
-        "An epoch is published at the first STATE after this many MiB of input.",
-        "publish",
-        minimum=1,
-    ),
-    Setting(
-        "epoch_max_seconds",
-        "integer",
-        300,
-        "… or after this many seconds, whichever comes first.",
-        "publish",
-        minimum=1,
-    ),
-    Setting(
-        "memory_limit_mb",
-        "integer",
-        400,
-        "Memory the process aims to stay under, in MiB.",
-        "publish",
-        minimum=256,
-    ),
-    Setting(
-        "request_timeout_seconds",
-        "integer",
-        60,
-        "Time limit of one call to a catalog or an object store.",
-        "publish",
-        minimum=1,
-    ),
-    Setting("max_line_mb", "integer", 32, "Longest input line accepted, in MiB.", "publish", minimum=1),
-    Setting(
-        "batch_roots",
-        "array",
-        [],
-        "Folders (paths or `file://` URIs) from which BATCH files may be read.",
-        "publish",
-    ),
-    Setting(
-        "job_id",
-        "string",
-        None,
-        "Name of this job; its checkpoint is kept in the tables under this name.",
-        "run",
-    ),
-    Setting(
-        "run_id", "string", None, "Id of this run in snapshots and quarantine. Default: a new UUID.", "run"
-    ),
-    Setting("tenant_id", "string", None, "Tenant, written to snapshots.", "run"),
-    Setting("report_path", "string", None, "File that receives the run report as JSON.", "run"),
-)
-
-# The SDK's own settings that we honour through its mapper; it describes them itself in --about.
-SDK_SETTINGS = frozenset(
-    {
-        "stream_maps", "stream_map_config", "faker_config", "flattening_enabled", "flattening_max_depth",
-        "flattening_max_key_length",
-    }
-)  # fmt: skip
-_BY_NAME = {key: s for s in SETTINGS for key in (s.name, *s.aliases)}
+DEFAULT_WAREHOUSE = "./warehouse"
 _ALIAS_VALUES = {"schema_validation_mode": {"warn": "quarantine"}}
+# These end up in snapshots, table properties and names of files.
+_IDENTITIES = ("job_id", "run_id", "tenant_id")
+_IDENTITY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@=+-]{0,199}")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Settings:
     """All settings, checked, with defaults filled in. `repr` shows no value: some are secrets."""
 
-    warehouse: str = "./warehouse"
+    warehouse: str = DEFAULT_WAREHOUSE
     catalog: Mapping[str, str] | None = None
     catalog_name: str = "default"
     namespace: str | None = None
     table_prefix: str = ""
+    nessie_uri: str | None = None
+    nessie_warehouse: str | None = None
+    branch: str | None = None
+    base_branch: str | None = None
+    nessie_token: str | None = None
+    nessie_oauth_token_uri: str | None = None
+    nessie_oauth_client_id: str | None = None
+    nessie_oauth_client_secret: str | None = None
+    nessie_oauth_scope: str | None = None
     s3_endpoint: str | None = None
     s3_region: str | None = None
     s3_access_key_id: str | None = None
@@ -244,155 +70,113 @@ class Settings:
         """Only the type's name."""
         return "Settings(…)"
 
+    @property
+    def nessie_branch(self) -> str:
+        """The Nessie branch that is written: as set, else the one in the URI, else the tenant's, else main."""
+        from target_dativo_iceberg.nessie import branch_in_uri  # noqa: PLC0415 - only for Nessie
 
-def json_schema() -> dict[str, Any]:
-    """JSON Schema of the settings, in the form the SDK prints for `--about`."""
-    return {"type": "object", "properties": {s.name: _property(s) for s in SETTINGS}}
-
-
-def _property(setting: Setting) -> dict[str, Any]:
-    node: dict[str, Any] = {"type": [setting.kind, "null"], "description": setting.description}
-    if setting.default not in (None, {}, []):
-        node["default"] = setting.default
-    if setting.choices:
-        node["enum"] = [*setting.choices, None]
-    if setting.minimum is not None:
-        node["minimum"] = setting.minimum
-    if setting.secret:
-        node |= {"secret": True, "writeOnly": True}
-    return node
+        return self.branch or branch_in_uri(self.nessie_uri or "") or self.tenant_id or "main"
 
 
 def parse(config: Mapping[str, Any]) -> Settings:
     """Check a config and fill in defaults.
 
     Args:
-        config: keys and values as Singer gives them; texts from the environment are read as the setting's type.
+        config: keys and values as Singer gives them; texts from the environment are read as the setting's type,
+            null and the empty text mean the default.
 
     Raises:
         SettingsError: one message for all that is wrong: unknown keys with the nearest name, mistyped values.
 
     """
     values: dict[str, Any] = {}
+    mapping: dict[str, Any] = {}
     problems: list[str] = []
     for key, raw in config.items():
-        if key in SDK_SETTINGS:
-            values.setdefault("mapping", {})[key] = raw
-            continue
-        setting = _BY_NAME.get(key)
-        if setting is None:
-            problems.append(_unknown(key))
-        elif raw is not None:
-            value = _ALIAS_VALUES.get(key, {}).get(raw, raw) if isinstance(raw, str) else raw
-            try:
-                values[setting.name] = _typed(setting, value)
-            except ValueError as error:
-                problems.append(f"setting '{key}' {error}")
+        try:
+            name = _known(key)
+            if raw is None or raw == "":
+                continue
+            if key in SDK_SETTINGS:
+                mapping[key] = read(SDK_SETTINGS[key], raw)
+            else:
+                values[name] = typed(BY_NAME[key], _meaning(key, raw))
+        except ValueError as error:
+            problems.append(f"setting '{key}' {error}")
     if problems:
         raise SettingsError("; ".join(problems), "see `target-dativo-iceberg --about`")
     values.setdefault("run_id", str(uuid.uuid4()))
-    settings = Settings(**values)
+    settings = Settings(**values, mapping=mapping)
     _check_together(settings)
     return settings
 
 
-def _unknown(key: str) -> str:
-    near = difflib.get_close_matches(key, [*_BY_NAME, *SDK_SETTINGS], n=1)
-    return f"unknown setting '{key}'" + (f" (did you mean '{near[0]}'?)" if near else "")
+def _known(key: str) -> str:
+    """Return the name of the setting that a key stands for."""
+    if key in SDK_SETTINGS:
+        return key
+    if key in BY_NAME:
+        return BY_NAME[key].name
+    near = nearest(key)
+    raise ValueError("is unknown" + (f" (did you mean '{near}'?)" if near else ""))
 
 
-def _typed(setting: Setting, value: Any) -> Any:
-    value = _READERS[setting.kind](value)
-    if setting.choices and value not in setting.choices:
-        raise ValueError("must be one of " + ", ".join(setting.choices))
-    if setting.minimum is not None and value < setting.minimum:
-        raise ValueError(f"must be at least {setting.minimum:g}")
-    return tuple(value) if setting.kind == "array" else value
+def nearest(key: str) -> str | None:
+    """Return the name of a setting that a key is probably meant to be."""
+    return next(iter(difflib.get_close_matches(key, [*BY_NAME, *SDK_SETTINGS], n=1)), None)
 
 
-def _string(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError("must be a text")
-    return value
-
-
-def _integer(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, str, float)):
-        raise ValueError("must be an integer")
-    try:
-        number = int(value)
-    except ValueError:
-        raise ValueError("must be an integer") from None
-    if isinstance(value, float) and number != value:
-        raise ValueError("must be an integer")
-    return number
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, str, float)):
-        raise ValueError("must be a number")
-    try:
-        return float(value)
-    except ValueError:
-        raise ValueError("must be a number") from None
-
-
-def _boolean(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.lower() in ("true", "false"):
-        return value.lower() == "true"
-    raise ValueError("must be true or false")
-
-
-def _object(value: Any) -> dict[str, str]:
-    if isinstance(value, str):
-        value = _json(value)
-    if not isinstance(value, dict):
-        raise ValueError("must be an object")
-    return {str(k): _property_text(v) for k, v in value.items()}
-
-
-def _property_text(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, (str, int, float)):
-        return str(value)
-    raise ValueError("must hold texts, numbers or booleans")
-
-
-def _array(value: Any) -> list[str]:
-    if isinstance(value, str):
-        value = _json(value) if value.lstrip().startswith("[") else [value]
-    if not isinstance(value, (list, tuple)) or not all(isinstance(v, str) for v in value):
-        raise ValueError("must be a list of texts")
-    return list(value)
-
-
-def _json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        raise ValueError("must be JSON") from None
-
-
-_READERS = {
-    "string": _string, "integer": _integer, "number": _number, "boolean": _boolean, "object": _object, "array": _array,
-}  # fmt: skip
+def _meaning(key: str, raw: Any) -> Any:
+    return _ALIAS_VALUES.get(key, {}).get(raw, raw) if isinstance(raw, str) else raw
 
 
 def _check_together(settings: Settings) -> None:
+    for problem, hint in _problems(settings):
+        raise SettingsError(problem, hint)
+
+
+def _problems(settings: Settings) -> Iterable[tuple[str, str]]:
+    """Yield what does not hold between settings, with what to do."""
+    for name in _IDENTITIES:
+        if not _IDENTITY.fullmatch(getattr(settings, name) or "x"):
+            yield (
+                f"setting '{name}' is not allowed",
+                "use at most 200 of A-Z a-z 0-9 . _ : @ = + -",
+            )
     if settings.max_violation_pct is not None and settings.max_violation_pct > 100:
-        raise SettingsError("setting 'max_violation_pct' must be at most 100")
+        yield "setting 'max_violation_pct' must be at most 100", ""
     scheme = urlsplit(settings.warehouse).scheme
     if scheme not in ("", "file", "s3", "s3a", "gs", "abfs", "abfss") and len(scheme) > 1:
-        raise SettingsError("setting 'warehouse' has an unknown scheme", "use a local path, file:// or s3://")
-    if scheme not in ("", "file") and settings.catalog is None:
-        raise SettingsError(
-            "setting 'warehouse' is remote but 'catalog' is not set",
-            "name a catalog, e.g. {'type': 'sql', 'uri': …}",
-        )
+        yield "setting 'warehouse' has an unknown scheme", "use a local path, file:// or s3://"
+    if scheme not in ("", "file") and settings.catalog is None and settings.nessie_uri is None:
+        yield "setting 'warehouse' is remote but 'catalog' is not set", "name a catalog, e.g. {'type': 'sql', 'uri': …}"
     if bool(settings.s3_access_key_id) != bool(settings.s3_secret_access_key):
-        raise SettingsError(
-            "settings 's3_access_key_id' and 's3_secret_access_key' go together", "set both or none"
-        )
+        yield "settings 's3_access_key_id' and 's3_secret_access_key' go together", "set both or none"
+    if settings.nessie_uri is not None:
+        yield from _nessie_problems(settings)
+    elif settings.branch or settings.base_branch:
+        yield "settings 'branch' and 'base_branch' need 'nessie_uri'", "branches are Nessie's"
+    if settings.contract_path is None and (settings.contract_map or settings.require_contract):
+        yield "settings 'contract_map' and 'require_contract' need 'contract_path'", "say where the contracts are"
+
+
+__all__ = ["SETTINGS", "Settings", "json_schema", "nearest", "parse"]
+
+
+def _nessie_problems(settings: Settings) -> Iterable[tuple[str, str]]:
+    from target_dativo_iceberg.nessie import NessieRefused, branch_name_fault, normalise_uri  # noqa: PLC0415 - as above
+
+    if settings.catalog is not None:
+        yield "settings 'catalog' and 'nessie_uri' exclude each other", "set one"
+    try:
+        normalise_uri(settings.nessie_uri or "")
+    except NessieRefused as error:
+        yield "setting 'nessie_uri' is refused", str(error)
+        return
+    for name in (settings.nessie_branch, settings.base_branch):
+        fault = branch_name_fault(name) if name else None
+        if fault:
+            yield "the branch's name is not allowed", fault
+    oauth = (settings.nessie_oauth_client_id, settings.nessie_oauth_client_secret, settings.nessie_oauth_token_uri)
+    if any(oauth) and not all(oauth):
+        yield "the settings 'nessie_oauth_…' go together", "set client id, client secret and token URI"

@@ -1,32 +1,31 @@
-"""Catalogs and tables: opening a catalog, and what a table needs to take a contract's rows."""
+"""Tables: where a contract's rows go, and what a table needs to take them."""
 
 from __future__ import annotations
 
 import itertools
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 
-from pyiceberg.catalog import Catalog, load_catalog
-from pyiceberg.exceptions import NoSuchTableError, RESTError, ValidationError
+from pyiceberg.exceptions import NoSuchTableError
 from pyiceberg.table import CreateTableTransaction, StagedTable, Table, Transaction
-from sqlalchemy.exc import SQLAlchemyError
 
+from target_dativo_iceberg.catalogs import open_catalog, store_errors
 from target_dativo_iceberg.contract.evolution import AddColumn, Misfit, Promote, Relax, Step, plan
 from target_dativo_iceberg.contract.model import Contract
-from target_dativo_iceberg.errors import DativoError, EvolutionError, SettingsError, StoreError
+from target_dativo_iceberg.errors import EvolutionError
 from target_dativo_iceberg.files import FileTarget
 from target_dativo_iceberg.iceberg_types import contract_fields, iceberg_schema, iceberg_type
 
 if TYPE_CHECKING:
+    from pyiceberg.catalog import Catalog
     from pyiceberg.schema import Schema
 
     from target_dativo_iceberg.settings import Settings
 
 Identifier = tuple[str, ...]
+CHECKPOINT = "dativo.checkpoint."
 _MIB = 1 << 20
 _NEW_TABLE_PROPERTIES = {
     "write.parquet.compression-codec": "zstd",
@@ -69,12 +68,17 @@ class Store:
         catalog: PyIceberg's.
         settings: where tables go and how files are written.
 
+    Attributes:
+        checkpoints: by table and property name, the checkpoints as this run last saw or wrote them.
+
     """
 
     def __init__(self, catalog: Catalog, settings: Settings) -> None:
         self.catalog = catalog
         self._settings = settings
         self._namespaces: set[Identifier] = set()
+        self._remembered: set[Identifier] = set()
+        self.checkpoints: dict[tuple[Identifier, str], str] = {}
 
     def load(self, identifier: Identifier) -> Table | None:
         """Return a table as it is now, or None.
@@ -103,11 +107,25 @@ class Store:
 
         """
         found = self.load(identifier) if before is None else before.table
+        if found is not None and identifier not in self._remembered:
+            self._see(identifier, found)
         table = found or self._staged(identifier, contract)
         creates = before.creates if before else found is None
         contracts = (*(before.contracts if before else ()), contract)
         schema = evolved(table.transaction(), contracts).table_metadata.schema()
         return Destination(identifier, contracts, table, creates, schema)
+
+    def _see(self, identifier: Identifier, table: Table) -> None:
+        """Keep the checkpoints a table has when this run first looks at it."""
+        self._remembered.add(identifier)
+        found = {k: v for k, v in table.properties.items() if k.startswith(CHECKPOINT)}
+        self.checkpoints |= {(identifier, k): v for k, v in found.items()}
+
+    def remember(self, identifiers: Iterable[Identifier], key: str, text: str) -> None:
+        """Keep a checkpoint that this run has published."""
+        for identifier in identifiers:
+            self._remembered.add(identifier)
+            self.checkpoints[identifier, key] = text
 
     def _staged(self, identifier: Identifier, contract: Contract) -> StagedTable:
         self._make_namespace(identifier[:-1])
@@ -116,7 +134,9 @@ class Store:
             transaction = self.catalog.create_table_transaction(
                 identifier, iceberg_schema(contract), properties=properties
             )
-        return transaction._table  # type: ignore[return-value]
+        staged = transaction._table
+        assert isinstance(staged, StagedTable)
+        return staged
 
     def _make_namespace(self, namespace: Identifier) -> None:
         if namespace in self._namespaces:
@@ -188,7 +208,7 @@ def evolve(transaction: Transaction, steps: Iterable[Step]) -> Transaction:
                     type_ = iceberg_type(step.field.type, ids)
                     update.add_column(step.path, type_, doc=step.field.description or None)
                 case Promote():
-                    update.update_column(step.path, iceberg_type(step.type, itertools.count(1)))  # type: ignore[arg-type]
+                    update.update_column(step.path, iceberg_type(step.type, itertools.count(1)))
                 case Relax():
                     update.make_column_optional(step.path)
     return transaction
@@ -200,86 +220,12 @@ def created(staged: Table) -> CreateTableTransaction:
     return CreateTableTransaction(staged)
 
 
-# ---- opening ----
-
-
 def open_store(settings: Settings) -> Store:
-    """Open the catalog that the settings name; by default an SQLite catalog in the warehouse.
+    """Open the catalog that the settings name.
 
     Raises:
         SettingsError: the warehouse cannot be written or the catalog's properties are refused.
         StoreError: the catalog did not answer.
 
     """
-    properties = catalog_properties(settings)
-    if "://" not in properties["warehouse"] or properties["warehouse"].startswith("file://"):
-        _make_warehouse(local_path(properties["warehouse"]))
-    with store_errors("opening the catalog"):
-        try:
-            catalog = load_catalog(settings.catalog_name, **properties)
-        except (ValueError, ValidationError) as error:
-            raise SettingsError(
-                f"setting 'catalog' is refused ({type(error).__name__})", "check its 'type' and 'uri'"
-            ) from error
-    return Store(catalog, settings)
-
-
-def catalog_properties(settings: Settings) -> dict[str, str]:
-    """Return PyIceberg's properties of the catalog."""
-    warehouse = settings.warehouse
-    if urlsplit(warehouse).scheme in ("", "file") or len(urlsplit(warehouse).scheme) == 1:
-        root = local_path(warehouse)
-        warehouse = root.as_uri()
-        default = {"type": "sql", "uri": f"sqlite:///{root / 'catalog.db'}?timeout=60"}
-    else:
-        default = {}
-    s3 = {
-        "s3.endpoint": settings.s3_endpoint,
-        "s3.region": settings.s3_region,
-        "s3.access-key-id": settings.s3_access_key_id,
-        "s3.secret-access-key": settings.s3_secret_access_key,
-        "s3.connect-timeout": str(settings.request_timeout_seconds),
-        "s3.request-timeout": str(settings.request_timeout_seconds),
-    }
-    given: Mapping[str, str] = settings.catalog or default
-    return {"warehouse": warehouse} | {k: v for k, v in s3.items() if v is not None} | dict(given)
-
-
-def local_path(warehouse: str) -> Path:
-    """Return the folder of a local warehouse."""
-    text = unquote(urlsplit(warehouse).path) if warehouse.startswith("file:") else warehouse
-    return Path(text).expanduser().absolute()
-
-
-def _make_warehouse(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        probe = path / f".probe-{uuid.uuid4().hex}"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise SettingsError(
-            f"the warehouse folder cannot be written ({error.strerror})", "set 'warehouse' to a folder you may write"
-        ) from error
-
-
-class store_errors:  # noqa: N801 - reads as a statement: with store_errors("loading …")
-    """Turn what catalogs and stores raise into StoreError; messages name what was being done, never credentials."""
-
-    def __init__(self, doing: str) -> None:
-        self._doing = doing
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, DativoError):
-            return
-        if isinstance(error, SQLAlchemyError):
-            cause = type(getattr(error, "orig", None) or error).__name__
-            raise StoreError(f"{self._doing} failed: the SQL catalog refused ({cause})", "check the catalog") from error
-        if isinstance(error, RESTError):
-            raise StoreError(f"{self._doing} failed: the catalog refused ({type(error).__name__})") from error
-        if isinstance(error, OSError):
-            reason = error.strerror or type(error).__name__
-            raise StoreError(f"{self._doing} failed ({reason})", "check the store and its credentials") from error
+    return Store(open_catalog(settings), settings)

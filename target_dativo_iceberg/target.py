@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import IO, Any, BinaryIO, ClassVar, NoReturn
 
 from singer_sdk import Target
-from singer_sdk.exceptions import InvalidRecord, MissingKeyPropertiesError, RecordsWithoutSchemaException
+from singer_sdk.exceptions import MissingKeyPropertiesError, RecordsWithoutSchemaException
 from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
 from singer_sdk.singerlib.encoding.base import GenericSingerReader
 from singer_sdk.sinks import Sink
 
-from target_dativo_iceberg import log
-from target_dativo_iceberg.errors import (
-    ContractError,
-    DativoError,
-    InputError,
-    Interrupted,
-    MissingKeyError,
-    RecordBeforeSchemaError,
-    SettingsError,
-    ViolationError,
-)
+from target_dativo_iceberg import config, log
+from target_dativo_iceberg.errors import DativoError, InputError, MissingKeyError, RecordBeforeSchemaError, StoreError
 from target_dativo_iceberg.loader import Loader
 from target_dativo_iceberg.report import RunReport
 from target_dativo_iceberg.route import Contracts
@@ -34,17 +27,17 @@ from target_dativo_iceberg.settings import Settings, json_schema, parse
 class BlockReader(GenericSingerReader[bytes]):
     """The SDK's bulk entry point: hands the input, unread, to the target's loader."""
 
-    default_input = sys.stdin.buffer
+    default_input: IO[bytes] = getattr(sys.stdin, "buffer", None)  # type: ignore[assignment]  # None: closed
 
-    def deserialize_json(self, line: bytes) -> dict[str, Any]:  # noqa: D102 - not used: lines are never read singly
+    def deserialize_json(self, line: bytes) -> dict[str, Any]:
+        """Not used: lines are never read singly."""
         raise NotImplementedError
 
-    def process_lines(self, file_input: IO[bytes], callbacks: Mapping[Any, Callable[..., Any]]) -> Any:
+    def process_lines(self, file_input: IO[bytes] | None, callbacks: Mapping[Any, Callable[..., Any]]) -> Counter[str]:
         """Run the loader over the input."""
         target = next(iter(callbacks.values())).__self__  # type: ignore[attr-defined]
-        report = target.load(file_input or self.default_input)
-        counts = {"RECORD": sum(s.records for s in report.streams.values()), "SCHEMA": len(report.streams)}
-        return Counter(counts, STATE=report.states)
+        target.load(file_input or self.default_input)
+        return Counter()
 
 
 class TargetDativoIceberg(Target):
@@ -69,8 +62,21 @@ class TargetDativoIceberg(Target):
         # Our own table of settings checks them: it names the nearest setting, and takes texts from the environment.
         options["validate_config"] = False
         options["setup_mapper"] = False
+        log.drop_sdk_summary()
         super().__init__(**options)
         self.settings: Settings = parse(self.config)
+
+    @classmethod
+    def cb_config(cls, ctx: Any, param: Any, value: tuple[str, ...]) -> Any:
+        """Check the files that `--config` names before the SDK reads them."""
+        for path in value:
+            if path != "ENV":
+                config.check_file(path)
+        return super().cb_config(ctx, param, value)
+
+    @property
+    def _env_var_config(self) -> dict[str, str]:
+        return config.from_environment(os.environ)
 
     @classmethod
     def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
@@ -96,22 +102,34 @@ class TargetDativoIceberg(Target):
 
         """
         try:
+            if source is None:
+                raise InputError("standard input is closed", "pipe a tap into the target")
+            if sys.stdout is None:
+                raise StoreError("standard output is closed, so no STATE can be printed", "redirect it to a file")
             return self._load(binary(source))
         except DativoError as error:
             raise_for_sdk(error)
 
     def _load(self, source: BinaryIO) -> RunReport:
         settings = self.settings
-        loader = Loader(settings, Contracts(settings, _documents(settings)), source, emit, _maps(settings))
+        report = RunReport(settings.run_id, settings.job_id, settings.tenant_id)
+        self._keep(report)  # as running: a path that cannot be written ends the run before it begins
         try:
-            return loader.run()
-        except DativoError as error:
-            loader.report.error = error
+            contracts = Contracts(settings, _documents(settings))
+            Loader(settings, contracts, source, emit, _maps(settings), report=report).run()
+        except BaseException as error:
+            report.error = error
+            with contextlib.suppress(StoreError):
+                self._keep(report)
+            log.say(f"run report: {report.line()}")
             raise
-        finally:
-            if settings.report_path:
-                loader.report.write(settings.report_path)
-            log.say(f"run report: {loader.report.line()}")
+        self._keep(report)
+        log.say(f"run report: {report.line()}")
+        return report
+
+    def _keep(self, report: RunReport) -> None:
+        if self.settings.report_path:
+            report.write(self.settings.report_path)
 
     def process_endofpipe(self) -> None:
         """Nothing is left: the loader published at the end of input."""
@@ -137,8 +155,12 @@ def _maps(settings: Settings) -> Any:
 
 
 def emit(value: bytes) -> None:
-    """Print one STATE value."""
-    sys.stdout.write(value.decode() + "\n")
+    """Print one STATE value, byte for byte."""
+    out = getattr(sys.stdout, "buffer", None)
+    if out is None:  # text in memory
+        sys.stdout.write(value.decode() + "\n")
+    else:
+        out.write(value + b"\n")
     sys.stdout.flush()
 
 
@@ -162,6 +184,3 @@ def raise_for_sdk(error: DativoError) -> NoReturn:
         if isinstance(error, own):
             raise sdk(str(error)) from error
     raise error
-
-
-__all__ = ["ContractError", "InputError", "Interrupted", "InvalidRecord", "SettingsError", "TargetDativoIceberg", "ViolationError"]

@@ -1,0 +1,215 @@
+"""Opening a catalog: SQLite by default, Nessie by its URI, or any catalog PyIceberg has, every call with a time limit."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+import requests
+from pyiceberg.catalog import Catalog, load_catalog
+from pyiceberg.catalog.rest import RestCatalog
+from pyiceberg.exceptions import (
+    CommitStateUnknownException,
+    NotInstalledError,
+    RESTError,
+    ServerError,
+    ServiceUnavailableError,
+    ValidationError,
+)
+from requests.adapters import HTTPAdapter
+from sqlalchemy.exc import SQLAlchemyError
+
+from target_dativo_iceberg.errors import DativoError, SettingsError, StoreError, UnknownOutcomeError
+from target_dativo_iceberg.settings import DEFAULT_WAREHOUSE, Settings
+
+_CONNECT_SECONDS = 3.05
+_LOCAL_SCHEMES = ("", "file")
+
+
+def open_catalog(settings: Settings) -> Catalog:
+    """Open the catalog that the settings name.
+
+    Raises:
+        SettingsError: the warehouse cannot be written, or the catalog's properties are refused.
+        StoreError: the catalog did not answer.
+
+    """
+    if settings.nessie_uri is not None:
+        return _open_nessie(settings)
+    properties = catalog_properties(settings)
+    if _is_local(properties.get("warehouse", "")) and properties.get("type") != "rest":
+        _make_warehouse(local_path(properties["warehouse"]))
+    with store_errors("opening the catalog"):
+        try:
+            if properties.get("type") == "rest" or properties.get("uri", "").startswith("http"):
+                return TimedRestCatalog(settings.catalog_name, settings.request_timeout_seconds, **properties)
+            return load_catalog(settings.catalog_name, **properties)
+        except (ValueError, ValidationError, NotInstalledError) as error:
+            raise SettingsError(
+                f"setting 'catalog' is refused ({type(error).__name__})", "check its 'type' and 'uri'"
+            ) from error
+
+
+def _open_nessie(settings: Settings) -> Catalog:
+    """Open a branch of Nessie, made first if it is missing."""
+    from target_dativo_iceberg.branches import ensure_branch  # noqa: PLC0415 - only for Nessie
+
+    ensure_branch(settings)
+    with store_errors("opening the Nessie catalog"):
+        try:
+            return TimedRestCatalog(
+                settings.catalog_name, settings.request_timeout_seconds, **catalog_properties(settings)
+            )
+        except ServerError as error:
+            raise SettingsError(
+                "the Nessie server does not know the warehouse",
+                "set nessie_warehouse to the name of one of its warehouses, or leave it out for its default",
+            ) from error
+
+
+def catalog_properties(settings: Settings, branch: str | None = None) -> dict[str, str]:
+    """Return PyIceberg's properties of the catalog; on Nessie, of one branch of it."""
+    common = _store_properties(settings)
+    if settings.nessie_uri is not None:
+        return common | _nessie_properties(settings, branch or settings.nessie_branch)
+    if not _is_local(settings.warehouse):
+        return {"warehouse": settings.warehouse} | common | dict(settings.catalog or {})
+    root = local_path(settings.warehouse)
+    default = {"type": "sql", "uri": f"sqlite:///{root / 'catalog.db'}?timeout={settings.request_timeout_seconds}"}
+    given: Mapping[str, str] = settings.catalog or default
+    return {"warehouse": root.as_uri()} | common | dict(given)
+
+
+def _store_properties(settings: Settings) -> dict[str, str]:
+    seconds = str(settings.request_timeout_seconds)
+    found = {
+        "s3.endpoint": settings.s3_endpoint,
+        "s3.region": settings.s3_region,
+        "s3.access-key-id": settings.s3_access_key_id,
+        "s3.secret-access-key": settings.s3_secret_access_key,
+        "s3.connect-timeout": seconds,
+        "s3.request-timeout": seconds,
+    }
+    return {k: v for k, v in found.items() if v is not None}
+
+
+def _nessie_properties(settings: Settings, branch: str) -> dict[str, str]:
+    """Put the branch in the URI: the one form that every Nessie release reads the same way."""
+    from target_dativo_iceberg.nessie import normalise_uri  # noqa: PLC0415 - only for Nessie
+
+    assert settings.nessie_uri is not None
+    _, iceberg = normalise_uri(settings.nessie_uri)
+    found = {"type": "rest", "uri": f"{iceberg}/{quote(branch, safe='')}"}
+    named = settings.nessie_warehouse or (settings.warehouse if settings.warehouse != DEFAULT_WAREHOUSE else None)
+    if named:
+        found["warehouse"] = named
+    if settings.nessie_token:
+        found["token"] = settings.nessie_token
+    elif settings.nessie_oauth_client_id:
+        found["credential"] = f"{settings.nessie_oauth_client_id}:{settings.nessie_oauth_client_secret}"
+        found["oauth2-server-uri"] = settings.nessie_oauth_token_uri or ""
+        if settings.nessie_oauth_scope:
+            found["scope"] = settings.nessie_oauth_scope
+    return found
+
+
+class _TimedAdapter(HTTPAdapter):
+    """Gives every request a time limit: PyIceberg's session has none and waits for ever on a frozen server."""
+
+    def __init__(self, seconds: int) -> None:
+        self._timeout = (_CONNECT_SECONDS, float(seconds))
+        super().__init__()
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
+        """Send with the limit unless the caller has one."""
+        options["timeout"] = options.get("timeout") or self._timeout
+        return super().send(request, *args, **options)
+
+
+class TimedRestCatalog(RestCatalog):
+    """PyIceberg's REST catalog with a time limit on every call.
+
+    Args:
+        name: of the catalog.
+        seconds: longest wait for an answer.
+        properties: PyIceberg's.
+
+    """
+
+    def __init__(self, name: str, seconds: int, **properties: str) -> None:
+        self._seconds = seconds
+        super().__init__(name, **properties)
+
+    def _create_session(self) -> requests.Session:
+        # The first call (config) uses a session of its own, so the limit is set where sessions are made.
+        session = super()._create_session()
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, _TimedAdapter(self._seconds))
+        return session
+
+
+def _is_local(warehouse: str) -> bool:
+    return urlsplit(warehouse).scheme in _LOCAL_SCHEMES
+
+
+def local_path(warehouse: str) -> Path:
+    """Return the folder of a local warehouse."""
+    text = unquote(urlsplit(warehouse).path) if warehouse.startswith("file:") else warehouse
+    return Path(text).expanduser().absolute()
+
+
+def _make_warehouse(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / f".probe-{uuid.uuid4().hex}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise SettingsError(
+            f"the warehouse folder cannot be written ({error.strerror})", "set 'warehouse' to a folder you may write"
+        ) from error
+
+
+class store_errors:  # noqa: N801 - reads as a statement: with store_errors("loading …")
+    """Turn what catalogs and stores raise into StoreError; messages name what was being done, never credentials.
+
+    Args:
+        doing: what was being done, for people.
+        writing: a missing answer leaves the outcome unknown (UnknownOutcomeError).
+
+    """
+
+    def __init__(self, doing: str, *, writing: bool = False) -> None:
+        self._doing = doing
+        self._silence: type[StoreError] = UnknownOutcomeError if writing else StoreError
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, DativoError):
+            return
+        if isinstance(error, SQLAlchemyError):
+            cause = type(getattr(error, "orig", None) or error).__name__
+            raise StoreError(f"{self._doing} failed: the SQL catalog refused ({cause})", "check the catalog") from error
+        if isinstance(error, (requests.RequestException, CommitStateUnknownException, ServiceUnavailableError)):
+            raise self._silence(
+                f"{self._doing} failed: no usable answer from the catalog ({type(error).__name__})",
+                "check that it runs, then run again",
+            ) from error
+        if isinstance(error, RESTError):
+            raise StoreError(
+                f"{self._doing} failed: the catalog refused ({type(error).__name__})", "check its URI and permissions"
+            ) from error
+        if isinstance(error, OSError):
+            reason = error.strerror or _first_words(error)
+            raise StoreError(f"{self._doing} failed ({reason})", "check the store and its credentials") from error
+
+
+def _first_words(error: OSError) -> str:
+    """Name an error of the object store by its code, which Arrow puts in capitals; the rest holds bucket and key."""
+    words = [w.strip(":,.()[]'\"") for w in str(error).split()]
+    return next((w for w in words if w.isupper() and "_" in w), type(error).__name__)

@@ -1,0 +1,234 @@
+"""The table of settings: `--about`, the README, the Hub definition and the parser are all made from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting as people see it.
+
+    Attributes:
+        name: key in the config, lower snake case.
+        kind: JSON type, one of string, integer, number, boolean, object, array.
+        default: value when absent, None when there is none.
+        description: what it does, one or two sentences.
+        group: heading in the README.
+        choices: allowed texts, if closed.
+        minimum: smallest allowed number.
+        secret: never shown, never logged.
+        aliases: other keys that mean the same (dativo's older names).
+
+    """
+
+    name: str
+    kind: str
+    default: Any
+    description: str
+    group: str
+    choices: tuple[str, ...] = ()
+    minimum: float | None = None
+    secret: bool = False
+    aliases: tuple[str, ...] = ()
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        "warehouse",
+        "string",
+        "./warehouse",
+        "Where tables live: a local path or a URI (`file://`, `s3://`).",
+        "where",
+    ),
+    Setting(
+        "catalog",
+        "object",
+        None,
+        "PyIceberg catalog properties (`type`, `uri` …). Default: an SQLite catalog, `catalog.db`, in the warehouse.",
+        "where",
+    ),
+    Setting("catalog_name", "string", "default", "Name of the catalog; part of the key in SQL catalogs.", "where"),
+    Setting(
+        "namespace",
+        "string",
+        None,
+        "Iceberg namespace. Default: the contract's domain, else `default`.",
+        "where",
+    ),
+    Setting("table_prefix", "string", "", "Text put before every table name.", "where"),
+    Setting(
+        "nessie_uri",
+        "string",
+        None,
+        "URI of a Nessie server: bare, or ending in `/api/v2` or `/iceberg`. Tables then live in its warehouse.",
+        "where",
+    ),
+    Setting("nessie_warehouse", "string", None, "Name of the Nessie warehouse. Default: the server's.", "where"),
+    Setting(
+        "branch",
+        "string",
+        None,
+        "Nessie branch that is written; made from `base_branch` if missing. Default: the tenant, else `main`.",
+        "where",
+    ),
+    Setting("base_branch", "string", None, "Branch a missing branch is made from. Default: the server's.", "where"),
+    Setting("nessie_token", "string", None, "Bearer token for Nessie.", "where", secret=True),
+    Setting("nessie_oauth_token_uri", "string", None, "OAuth2 token endpoint (client credentials).", "where"),
+    Setting("nessie_oauth_client_id", "string", None, "OAuth2 client id.", "where"),
+    Setting("nessie_oauth_client_secret", "string", None, "OAuth2 client secret.", "where", secret=True),
+    Setting("nessie_oauth_scope", "string", None, "OAuth2 scope.", "where"),
+    Setting("s3_endpoint", "string", None, "Endpoint URL of an S3-compatible store.", "where"),
+    Setting("s3_region", "string", None, "Region of the S3 store.", "where"),
+    Setting("s3_access_key_id", "string", None, "Access key of the S3 store.", "where", secret=True),
+    Setting("s3_secret_access_key", "string", None, "Secret key of the S3 store.", "where", secret=True),
+    Setting(
+        "contract_path",
+        "string",
+        None,
+        "Data contract (ODCS or dativo YAML): a file or a folder. Without it the Singer SCHEMA is the contract.",
+        "contract",
+        aliases=("asset_path",),
+    ),
+    Setting("contract_map", "object", {}, "Stream name → name of the contract's schema object.", "contract"),
+    Setting("require_contract", "boolean", False, "Refuse a stream that no contract covers.", "contract"),
+    Setting(
+        "on_violation",
+        "string",
+        "strict",
+        "What a record that breaks its contract causes: `strict` fails the run and publishes nothing of the open "
+        "epoch; `quarantine` puts the record with all its reasons in `<table>__quarantine`, in the same commit.",
+        "contract",
+        choices=("strict", "quarantine"),
+        aliases=("schema_validation_mode",),
+    ),
+    Setting(
+        "max_violations",
+        "integer",
+        None,
+        "Fail when more records than this break their contract (per stream).",
+        "contract",
+        minimum=0,
+    ),
+    Setting(
+        "max_violation_pct",
+        "number",
+        None,
+        "Fail when more than this percentage of a stream's records break their contract; checked before each publish.",
+        "contract",
+        minimum=0,
+    ),
+    Setting(
+        "load_method",
+        "string",
+        "append-only",
+        "How rows enter the table. Only `append-only` is built so far.",
+        "load",
+        choices=("append-only",),
+    ),
+    Setting(
+        "target_file_size_mb",
+        "integer",
+        128,
+        "Size at which a data file is closed, in MiB of compressed Parquet.",
+        "load",
+        minimum=1,
+    ),
+    Setting(
+        "compression",
+        "string",
+        "zstd",
+        "Parquet compression.",
+        "load",
+        choices=("zstd", "snappy", "gzip", "lz4", "none"),
+    ),
+    Setting(
+        "table_properties",
+        "object",
+        {},
+        "Iceberg table properties for tables that this target creates.",
+        "load",
+    ),
+    Setting(
+        "epoch_max_mb",
+        "integer",
+        1024,
+        "An epoch is published at the first STATE after this many MiB of input.",
+        "publish",
+        minimum=1,
+    ),
+    Setting(
+        "epoch_max_seconds",
+        "integer",
+        300,
+        "… or after this many seconds, whichever comes first.",
+        "publish",
+        minimum=1,
+    ),
+    Setting(
+        "memory_limit_mb",
+        "integer",
+        400,
+        "Memory the process aims to stay under, in MiB.",
+        "publish",
+        minimum=256,
+    ),
+    Setting(
+        "request_timeout_seconds",
+        "integer",
+        60,
+        "Time limit of one call to a catalog or an object store.",
+        "publish",
+        minimum=1,
+    ),
+    Setting("max_line_mb", "integer", 32, "Longest input line accepted, in MiB.", "publish", minimum=1),
+    Setting(
+        "batch_roots",
+        "array",
+        [],
+        "Folders (paths or `file://` URIs) from which BATCH files may be read.",
+        "publish",
+    ),
+    Setting(
+        "job_id",
+        "string",
+        None,
+        "Name of this job; its checkpoint is kept in the tables under this name.",
+        "run",
+    ),
+    Setting("run_id", "string", None, "Id of this run in snapshots and quarantine. Default: a new UUID.", "run"),
+    Setting("tenant_id", "string", None, "Tenant, written to snapshots.", "run"),
+    Setting("report_path", "string", None, "File that receives the run report as JSON.", "run"),
+)
+
+# The SDK's own settings that are honoured through its mapper, with their kinds; it describes them itself in --about.
+SDK_SETTINGS: dict[str, str] = {
+    "stream_maps": "json",
+    "stream_map_config": "json",
+    "faker_config": "json",
+    "flattening_enabled": "boolean",
+    "flattening_max_depth": "integer",
+    "flattening_max_key_length": "integer",
+}
+BY_NAME = {key: s for s in SETTINGS for key in (s.name, *s.aliases)}
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of the settings, in the form the SDK prints for `--about`."""
+    return {"type": "object", "properties": {s.name: _property(s) for s in SETTINGS}}
+
+
+def _property(setting: Setting) -> dict[str, Any]:
+    node: dict[str, Any] = {"type": [setting.kind, "null"], "description": setting.description}
+    if setting.kind == "array":
+        node["items"] = {"type": "string"}
+    if setting.default not in (None, {}, []):
+        node["default"] = setting.default
+    if setting.choices:
+        node["enum"] = [*setting.choices, None]
+    if setting.minimum is not None:
+        node["minimum"] = setting.minimum
+    if setting.secret:
+        node |= {"secret": True, "writeOnly": True}
+    return node
