@@ -54,14 +54,25 @@ def open_catalog(settings: Settings) -> Catalog:
 
 
 def _open_nessie(settings: Settings) -> Catalog:
-    """Open a branch of Nessie, made first if it is missing."""
+    """Open the branch of Nessie that is written, made first if it is missing."""
     from target_dativo_iceberg.branches import ensure_branch  # noqa: PLC0415 - only for Nessie
 
     ensure_branch(settings)
+    return open_branch(settings, settings.nessie_branch)
+
+
+def open_branch(settings: Settings, branch: str) -> Catalog:
+    """Open a branch of Nessie: a catalog object for each branch, since the branch is in its URI.
+
+    Raises:
+        SettingsError: the server does not know the warehouse.
+        StoreError: the server did not answer.
+
+    """
     with store_errors("opening the Nessie catalog"):
         try:
             return TimedRestCatalog(
-                settings.catalog_name, settings.request_timeout_seconds, **catalog_properties(settings)
+                settings.catalog_name, settings.request_timeout_seconds, **catalog_properties(settings, branch)
             )
         except ServerError as error:
             raise SettingsError(

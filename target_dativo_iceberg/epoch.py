@@ -193,7 +193,14 @@ class Epoch:
             if t.destination is not None and (t.files or t.destination.creates or t.destination.evolves)
         ]
         self._sent = True
-        return publish.publish(self._store.result(), changes, checkpoint) if changes else {}
+        if not changes:
+            return {}
+        if settings.publish == "branch":
+            from target_dativo_iceberg import audited  # noqa: PLC0415 - only for Nessie
+
+            audit = audited.row_counts(changes)
+            return audited.publish_audited(self._store.result(), settings, changes, checkpoint, audit)
+        return publish.publish(self._store.result(), changes, checkpoint)
 
     def _summary(self, table: _Table, counts: Mapping[str, StreamReport]) -> dict[str, str]:
         settings, stream = self._settings, counts.get(table.stream)

@@ -428,7 +428,13 @@ def _open_store(settings: Settings) -> Store:
     """Open the catalog; runs on the encoder thread, which so imports PyIceberg while the first blocks are parsed."""
     from target_dativo_iceberg.tables import open_store  # noqa: PLC0415
 
-    return open_store(settings)
+    store = open_store(settings)
+    if settings.publish == "branch":
+        from target_dativo_iceberg.audited import sweep  # noqa: PLC0415 - only for Nessie
+
+        for branch in sweep(settings):
+            log.say(f"branch '{branch}' of an earlier run was swept")
+    return store
 
 
 def strict_error(name: str, stream: Stream, staged: Staged) -> ViolationError:

@@ -20,12 +20,14 @@ from pyiceberg.table.update import AssertCreate, AssertTableUUID
 from target_dativo_iceberg.catalogs import store_errors
 from target_dativo_iceberg.commit import Prepared, commit
 from target_dativo_iceberg.errors import ConflictError, StoreError, UnknownOutcomeError
-from target_dativo_iceberg.tables import CHECKPOINT, Destination, Store, created, evolved
+from target_dativo_iceberg.tables import CHECKPOINT, Destination, Store, contract_properties, created, evolved
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
     from pyiceberg.schema import Schema
     from pyiceberg.table import Table, Transaction
+
+    from target_dativo_iceberg.contract.model import Contract
 
 _TRY_SECONDS = 120.0
 _LONGEST_WAIT = 2.0
@@ -101,10 +103,9 @@ def publish(store: Store, changes: Sequence[TableChange], checkpoint: Checkpoint
     unknown = 0
     attempt = 0
     while True:
-        landed = _landed(store, changes, checkpoint) if attempt else None
-        if landed is not None:
+        if attempt and (found := landed(store, changes, checkpoint)) is not None:
             store.remember([c.destination.identifier for c in changes], checkpoint.key, checkpoint.text())
-            return landed
+            return found
         prepared = [_prepare(store, c, checkpoint) for c in changes]
         try:
             commit(store.catalog, prepared, _commit_properties(checkpoint, changes))
@@ -122,16 +123,21 @@ def publish(store: Store, changes: Sequence[TableChange], checkpoint: Checkpoint
 def _last_look(
     store: Store, changes: Sequence[TableChange], checkpoint: Checkpoint, error: StoreError
 ) -> dict[str, int]:
-    landed = _landed(store, changes, checkpoint)
-    if landed is not None:
-        return landed
+    found = landed(store, changes, checkpoint)
+    if found is not None:
+        return found
     if isinstance(error, ConflictError):
         raise StoreError(f"other writers changed the same tables for {_TRY_SECONDS:.0f} s", "run again") from error
     raise error
 
 
-def _landed(store: Store, changes: Sequence[TableChange], checkpoint: Checkpoint) -> dict[str, int] | None:
-    """Return the snapshots if an earlier try of this epoch is published after all, else None."""
+def landed(store: Store, changes: Sequence[TableChange], checkpoint: Checkpoint) -> dict[str, int] | None:
+    """Return the snapshots if an earlier try of this epoch is published after all, else None.
+
+    Raises:
+        StoreError: the catalog did not answer.
+
+    """
     found: dict[str, int] = {}
     for change in changes:
         table = store.load(change.destination.identifier)
@@ -171,9 +177,9 @@ def _prepare(store: Store, change: TableChange, checkpoint: Checkpoint) -> Prepa
     _fence(store, destination, table, checkpoint)
     with store_errors(f"staging table {'.'.join(destination.identifier)}"):
         start = created(destination.table) if table is None else table.transaction()
-        transaction = evolved(start, destination.contracts)
+        transaction = evolved(start, destination.contracts, store.evolution)
         _same_ids(destination, transaction.table_metadata.schema())
-        _set_checkpoint(transaction, table, checkpoint)
+        _set_properties(transaction, table, destination.contracts[-1], checkpoint)
         # A table always gets a snapshot, even an empty one: it is what the next change can assert.
         with transaction.update_snapshot(snapshot_properties=dict(change.summary)).merge_append() as append:
             for file in change.files:
@@ -192,9 +198,14 @@ def _prepare(store: Store, change: TableChange, checkpoint: Checkpoint) -> Prepa
         )
 
 
-def _set_checkpoint(transaction: Transaction, table: Table | None, checkpoint: Checkpoint) -> None:
-    transaction.set_properties({checkpoint.key: checkpoint.text()})
-    stale = [k for k, v in (table.properties if table else {}).items() if _is_stale(k, v, checkpoint)]
+def _set_properties(
+    transaction: Transaction, table: Table | None, contract: Contract, checkpoint: Checkpoint
+) -> None:
+    """Set the checkpoint, and what describes the contract where it has changed; sweep checkpoints of nameless runs."""
+    have = table.properties if table else {}
+    described = {k: v for k, v in contract_properties(contract).items() if table is not None and have.get(k) != v}
+    transaction.set_properties(described | {checkpoint.key: checkpoint.text()})
+    stale = [k for k, v in have.items() if _is_stale(k, v, checkpoint)]
     if stale:
         transaction.remove_properties(*stale)
 

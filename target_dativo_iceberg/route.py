@@ -41,18 +41,43 @@ class Contracts:
         """
         chosen = self._chosen(message.stream)
         if chosen is not None:
-            return _keyed(chosen, message)
+            self._check_status(chosen)
+            return self._extended(_keyed(chosen, message), message)
         if self._settings.require_contract:
             raise ContractError(
                 f"no contract covers stream '{message.stream}'",
                 "add one, map it by contract_map, or unset require_contract",
             )
-        log.once(f"stream '{message.stream}': no contract, its SCHEMA is the contract", level="info")
+        if self._documents is None:
+            log.once("no contract_path: the SCHEMA of each stream is its contract", level="info")
+        else:
+            log.once(f"stream '{message.stream}': no contract covers it, its SCHEMA is the contract", level="info")
         contract = contract_of(message.stream, message.schema, message.key_properties)
         if not contract.fields:
             raise InputError(f"SCHEMA of stream '{message.stream}' has no property", "select one in the tap's catalog")
         _refuse_case_twins(contract)
         return contract
+
+    def _check_status(self, contract: Contract) -> None:
+        """Refuse a retired contract, and one that is not active yet if the settings say so."""
+        status = contract.status.lower()
+        if status in ("", "active"):
+            return
+        message = f"contract '{contract.name}' has status '{status}'"
+        if status == "retired":
+            raise ContractError(message, "load by its successor")
+        if self._settings.require_active and status != "deprecated":
+            raise ContractError(message, "activate it, or unset require_active")
+        log.once(message)
+
+    def _extended(self, contract: Contract, message: Schema) -> Contract:
+        """Under evolution `relaxed`, add the columns that only the SCHEMA has, as optional ones."""
+        if contract.policies.get("evolution", self._settings.evolution) != "relaxed":
+            return contract
+        known = {f.name.lower() for f in contract.fields}
+        seen = contract_of(message.stream, message.schema, ())
+        extra = tuple(replace(f, required=False) for f in seen.fields if f.name.lower() not in known)
+        return replace(contract, fields=contract.fields + extra)
 
     def _chosen(self, stream: str) -> Contract | None:
         if self._documents is None:

@@ -92,6 +92,7 @@ SETTINGS: tuple[Setting, ...] = (
         aliases=("asset_path",),
     ),
     Setting("contract_map", "object", {}, "Stream name → name of the contract's schema object.", "contract"),
+    Setting("require_active", "boolean", False, "Refuse a contract whose status is draft or proposed.", "contract"),
     Setting("require_contract", "boolean", False, "Refuse a stream that no contract covers.", "contract"),
     Setting(
         "on_violation",
@@ -118,6 +119,16 @@ SETTINGS: tuple[Setting, ...] = (
         "Fail when more than this percentage of a stream's records break their contract; checked before each publish.",
         "contract",
         minimum=0,
+    ),
+    Setting(
+        "evolution",
+        "string",
+        "merge",
+        "How far the contract may change an existing table. `strict`: new columns, and wider types with a higher version "
+        "of the contract. `merge`: also required → optional, renames by property id, wider types. `relaxed`: also "
+        "columns that only the SCHEMA has.",
+        "contract",
+        choices=("strict", "merge", "relaxed"),
     ),
     Setting(
         "load_method",
@@ -149,6 +160,15 @@ SETTINGS: tuple[Setting, ...] = (
         {},
         "Iceberg table properties for tables that this target creates.",
         "load",
+    ),
+    Setting(
+        "publish",
+        "string",
+        "commit",
+        "`commit`: all tables of an epoch in one commit. `branch` (Nessie): write to a branch of its own, audit it "
+        "(table-scope rules), then merge.",
+        "publish",
+        choices=("commit", "branch"),
     ),
     Setting(
         "epoch_max_mb",

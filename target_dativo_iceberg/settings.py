@@ -46,14 +46,17 @@ class Settings:
     s3_secret_access_key: str | None = None
     contract_path: str | None = None
     contract_map: Mapping[str, str] = field(default_factory=dict)
+    require_active: bool = False
     require_contract: bool = False
     on_violation: str = "strict"
     max_violations: int | None = None
     max_violation_pct: float | None = None
+    evolution: str = "merge"
     load_method: str = "append-only"
     target_file_size_mb: int = 128
     compression: str = "zstd"
     table_properties: Mapping[str, str] = field(default_factory=dict)
+    publish: str = "commit"
     epoch_max_mb: int = 1024
     epoch_max_seconds: int = 300
     memory_limit_mb: int = 400
@@ -154,8 +157,8 @@ def _problems(settings: Settings) -> Iterable[tuple[str, str]]:
         yield "settings 's3_access_key_id' and 's3_secret_access_key' go together", "set both or none"
     if settings.nessie_uri is not None:
         yield from _nessie_problems(settings)
-    elif settings.branch or settings.base_branch:
-        yield "settings 'branch' and 'base_branch' need 'nessie_uri'", "branches are Nessie's"
+    elif settings.branch or settings.base_branch or settings.publish == "branch":
+        yield "settings 'branch', 'base_branch' and publish 'branch' need 'nessie_uri'", "branches are Nessie's"
     if settings.contract_path is None and (settings.contract_map or settings.require_contract):
         yield "settings 'contract_map' and 'require_contract' need 'contract_path'", "say where the contracts are"
 

@@ -11,8 +11,19 @@ from typing import TYPE_CHECKING
 from pyiceberg.exceptions import NoSuchTableError
 from pyiceberg.table import CreateTableTransaction, StagedTable, Table, Transaction
 
-from target_dativo_iceberg.catalogs import open_catalog, store_errors
-from target_dativo_iceberg.contract.evolution import AddColumn, Misfit, Promote, Relax, Step, plan
+from target_dativo_iceberg import log
+from target_dativo_iceberg.catalogs import open_branch, open_catalog, store_errors
+from target_dativo_iceberg.contract.evolution import (
+    STABLE_IDS,
+    AddColumn,
+    Promote,
+    Relax,
+    Rename,
+    Step,
+    TableState,
+    plan,
+    stable_ids,
+)
 from target_dativo_iceberg.contract.model import Contract
 from target_dativo_iceberg.errors import EvolutionError
 from target_dativo_iceberg.files import FileTarget
@@ -21,6 +32,7 @@ from target_dativo_iceberg.iceberg_types import contract_fields, iceberg_schema,
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
     from pyiceberg.schema import Schema
+    from pyiceberg.table.metadata import TableMetadata
 
     from target_dativo_iceberg.settings import Settings
 
@@ -79,6 +91,7 @@ class Store:
         self._namespaces: set[Identifier] = set()
         self._remembered: set[Identifier] = set()
         self.checkpoints: dict[tuple[Identifier, str], str] = {}
+        self.evolution = settings.evolution
 
     def load(self, identifier: Identifier) -> Table | None:
         """Return a table as it is now, or None.
@@ -112,7 +125,7 @@ class Store:
         table = found or self._staged(identifier, contract)
         creates = before.creates if before else found is None
         contracts = (*(before.contracts if before else ()), contract)
-        schema = evolved(table.transaction(), contracts).table_metadata.schema()
+        schema = evolved(table.transaction(), contracts, self.evolution).table_metadata.schema()
         return Destination(identifier, contracts, table, creates, schema)
 
     def _see(self, identifier: Identifier, table: Table) -> None:
@@ -129,7 +142,7 @@ class Store:
 
     def _staged(self, identifier: Identifier, contract: Contract) -> StagedTable:
         self._make_namespace(identifier[:-1])
-        properties = _NEW_TABLE_PROPERTIES | contract.properties | dict(self._settings.table_properties)
+        properties = _NEW_TABLE_PROPERTIES | contract_properties(contract) | dict(self._settings.table_properties)
         with store_errors(f"preparing table {'.'.join(identifier)}"):
             transaction = self.catalog.create_table_transaction(
                 identifier, iceberg_schema(contract), properties=properties
@@ -144,6 +157,22 @@ class Store:
         with store_errors(f"creating namespace {'.'.join(namespace)}"):
             self.catalog.create_namespace_if_not_exists(namespace)
         self._namespaces.add(namespace)
+
+    def on_branch(self, branch: str) -> Store:
+        """Return the same tables on another Nessie branch; what was seen of checkpoints goes along."""
+        other = Store(open_branch(self._settings, branch), self._settings)
+        other._remembered, other.checkpoints = set(self._remembered), dict(self.checkpoints)
+        return other
+
+    def set_property(self, identifier: Identifier, name: str, value: str) -> None:
+        """Set a table property, with an empty append, since Nessie checks only snapshots for conflicts."""
+        table = self.load(identifier)
+        if table is None:
+            return
+        with store_errors(f"marking table {'.'.join(identifier)}"), table.transaction() as transaction:
+            transaction.set_properties({name: value})
+            with transaction.update_snapshot().fast_append():
+                pass
 
     def file_target(self, destination: Destination, prefix: str) -> FileTarget:
         """Return how to write a destination's data files; `prefix` starts their names and must be unique."""
@@ -163,7 +192,19 @@ class Store:
 # ---- what a table needs ----
 
 
-def evolved(transaction: Transaction, contracts: Iterable[Contract]) -> Transaction:
+def contract_properties(contract: Contract) -> dict[str, str]:
+    """Return the table properties that describe the contract to people and to the next plan."""
+    ids = {STABLE_IDS: stable_ids(contract)} if any(f.stable_id for f in contract.fields) else {}
+    return dict(contract.properties) | ids
+
+
+def state_of(metadata: TableMetadata) -> TableState:
+    """Return a table as the evolution plan sees it."""
+    schema = metadata.schema()
+    return TableState(contract_fields(schema), frozenset(schema.identifier_field_names()), metadata.properties)
+
+
+def evolved(transaction: Transaction, contracts: Iterable[Contract], policy: str) -> Transaction:
     """Apply to a transaction what its table needs for each contract in turn.
 
     Raises:
@@ -171,31 +212,25 @@ def evolved(transaction: Transaction, contracts: Iterable[Contract]) -> Transact
 
     """
     for contract in contracts:
-        steps = _steps(transaction, contract)
+        steps = _steps(transaction, contract, policy)
         if steps:
             evolve(transaction, steps)
     return transaction
 
 
-def _steps(transaction: Transaction, contract: Contract) -> list[Step]:
-    schema = transaction.table_metadata.schema()
+def _steps(transaction: Transaction, contract: Contract, policy: str) -> tuple[Step, ...]:
     name = ".".join(transaction._table.name())
-    steps = plan(contract_fields(schema), contract.fields)
-    keys = schema.identifier_field_names()
-    problems = [f"column {'.'.join(s.path)}: {s.reason}" for s in steps if isinstance(s, Misfit)]
-    problems += [
-        f"column {'.'.join(s.path)}: it is a key of the table and may not be null"
-        for s in steps
-        if isinstance(s, Relax) and ".".join(s.path) in keys
-    ]
-    if problems:
+    found = plan(state_of(transaction.table_metadata), contract, contract.policies.get("evolution", policy))
+    for warning in found.warnings:
+        log.once(f"table {name}: {warning}")
+    if found.problems:
         raise EvolutionError(
-            f"table {name} cannot take the rows of '{contract.name}': {'; '.join(problems)}",
+            f"table {name} cannot take the rows of '{contract.name}': {'; '.join(found.problems)}",
             "mend the contract, or load into another table (table_prefix, namespace)",
         )
     if not transaction.table_metadata.spec().is_unpartitioned():
         raise EvolutionError(f"table {name} is partitioned, which is not supported yet", "load into another table")
-    return steps
+    return found.steps
 
 
 def evolve(transaction: Transaction, steps: Iterable[Step]) -> Transaction:
@@ -211,6 +246,8 @@ def evolve(transaction: Transaction, steps: Iterable[Step]) -> Transaction:
                     update.update_column(step.path, iceberg_type(step.type, itertools.count(1)))
                 case Relax():
                     update.make_column_optional(step.path)
+                case Rename():
+                    update.rename_column(step.path, step.name)
     return transaction
 
 
