@@ -95,12 +95,16 @@ class FileWriter:
         return self.files
 
     def discard(self) -> None:
-        """Delete what was written; nothing refers to it."""
-        with contextlib.suppress(StoreError):
-            self.finish()
-        for file in self.files:
+        """Delete what was written, the file that could not be closed too; nothing refers to it."""
+        paths = [file.file_path for file in self.files]
+        if self._open is not None:
+            paths.append(self._open.output.location)
+            for part in (self._open.writer, self._open.sink):
+                with contextlib.suppress(OSError, ValueError):
+                    part.close()
+        for path in paths:
             with contextlib.suppress(OSError):
-                self._target.io.delete(file.file_path)
+                self._target.io.delete(path)
 
     def _opened(self) -> _OpenFile:
         name = f"{self._target.prefix}-{self._count:05d}.parquet"
@@ -120,7 +124,7 @@ class FileWriter:
     def _close(self) -> None:
         if self._open is None:
             return
-        opened, self._open = self._open, None
+        opened = self._open
         opened.writer.close()
         metadata = opened.writer.writer.metadata
         opened.sink.close()
@@ -139,6 +143,7 @@ class FileWriter:
                 **statistics.to_serialized_dict(),
             )
         )
+        self._open = None
 
     def _aligned(self, table: pa.Table) -> pa.Table:
         """Order the columns as the table has them; a column the contract does not write is null."""

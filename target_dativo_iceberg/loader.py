@@ -165,8 +165,16 @@ class Loader:
                 start = index + 1
                 self._control(message, block.first_line + index)
         self._submit(block, start, len(block))
-        self._position.state_is_last = bool(block.controls) and block.controls[-1][0] == len(block) - 1
+        self._position.state_is_last = self._ends_with_state(block)
         self._progress.show(self.report, self._open, self._position.nbytes)
+
+    def _ends_with_state(self, block: Block) -> bool:
+        """Whether a pause may end the epoch here: no record, and nothing that acts on rows, follows the last STATE."""
+        last = max((i for i, m in block.controls if isinstance(m, State)), default=-1)
+        if last < 0 and not self._position.state_is_last:
+            return False
+        acts = any(i > last and not isinstance(m, Schema) for i, m in block.controls)
+        return not acts and not block.records(last + 1, len(block))
 
     def _remember(self, state: State) -> None:
         """Keep a STATE for the end of the epoch; an empty one, printed, would overwrite a stored bookmark."""

@@ -172,6 +172,8 @@ class RunReport:
 
         """
         target = Path(path)
+        if not target.name:
+            raise StoreError("the run report cannot be written (its path names a folder)", "check report_path")
         beside = target.with_name(f".{target.name[:200]}.{os.getpid()}")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,64 @@
+"""`python -m benchmarks quick | full | data SHAPE N [--bad SHARE]`, from the top folder of a checkout."""
+
+import argparse
+import sys
+
+from benchmarks import data, machine, report, suite
+from benchmarks.cases import Result
+from benchmarks.readback import Mismatch
+from benchmarks.shapes import SHAPES
+
+
+def main() -> int:
+    """Run what was asked for; 1 when our target does not get through or a table holds other rows than were sent."""
+    asked = _arguments()
+    if asked.what == "data":
+        print(data.make(asked.shape, asked.records, asked.bad).path)
+        return 0
+    try:
+        {"quick": _quick, "full": _full}[asked.what]()
+    except (suite.Failed, Mismatch) as error:
+        print(f"benchmark failed: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    kinds = parser.add_subparsers(dest="what", required=True)
+    kinds.add_parser("quick", help="our target beside a plain SDK sink, a few minutes")
+    kinds.add_parser("full", help="all shapes and peers; writes benchmarks/results/latest.json and docs/benchmarks.md")
+    made = kinds.add_parser("data", help="make a stream and print its path")
+    made.add_argument("shape", choices=SHAPES)
+    made.add_argument("records", type=int)
+    made.add_argument("--bad", type=float, default=0.0, metavar="SHARE", help="share of rows that break the contract")
+    return parser.parse_args()
+
+
+def _quick() -> None:
+    results = suite.quick()
+    _print(results)
+    suite.insist(results)
+    print(
+        f"- rates are compared, not times: sdk-sink was given {suite.PEER_RECORDS:,} records, "
+        "and start-up is a larger part of its run; the rates with that time taken off are the fairer ones"
+    )
+
+
+def _full() -> None:
+    results = suite.full()
+    where = machine.describe()
+    packages = machine.packages([result.runner for result in results])
+    report.save(results, where, packages)
+    report.update_page(results, where, packages)
+    _print(results)
+    suite.insist(results)
+
+
+def _print(results: list[Result]) -> None:
+    shown = [result for result in results if result.case != "start-up"]
+    print("", report.text_table(shown), "", *(f"- {note}" for note in report.notes(results)), sep="\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""What is run: `quick` for a look, `full` for the page in the docs."""
+
+from collections.abc import Iterable
+
+from benchmarks import batches, data
+from benchmarks.cases import Entry, Result, alternate, start_up
+from benchmarks.runners import (
+    DLT,
+    FLOOR_ARRO3,
+    FLOOR_DUCKDB,
+    JSONL,
+    OURS,
+    PIPE,
+    S3TABLES,
+    S3TABLES_FAST,
+    SDK_SINK,
+    ours,
+)
+
+MILLION = 1_000_000
+PEER_RECORDS = 100_000
+"""The peers' rates, start-up taken off, do not change with the length of the stream; only the wait would."""
+SHAPE_RECORDS = {
+    # shape: records for us and the floors, records for the peers
+    "narrow": (3 * MILLION, 100_000),
+    "wide": (50_000, 10_000),
+    "nested": (500_000, 50_000),
+    "longtext": (100_000, 20_000),
+    "decimals": (500_000, 50_000),
+    "interleaved": (MILLION, 50_000),
+}
+
+
+class Failed(Exception):
+    """Our own target did not get through: there is nothing to compare."""
+
+
+def quick() -> list[Result]:
+    """Our target at 1 M and 5 M records of `ten`, the first-day sink at 100,000."""
+    ours_now = ours()
+    results = [start_up(ours_now), start_up(SDK_SINK)]
+    insist(results)
+    results += alternate(
+        "ten", [Entry(ours_now, data.make("ten", MILLION), 3), Entry(SDK_SINK, data.make("ten", PEER_RECORDS))]
+    )
+    results += alternate("memory", [Entry(ours_now, data.make("ten", 5 * MILLION))])
+    return results
+
+
+def full() -> list[Result]:
+    """Everything: all shapes, all peers, many streams, bad rows, BATCH, long streams."""
+    everyone = (ours(), SDK_SINK, S3TABLES, S3TABLES_FAST, DLT, JSONL, FLOOR_DUCKDB, FLOOR_ARRO3)
+    results = [start_up(runner, 3) for runner in everyone]
+    insist(results)
+    results += _ten()
+    for shape in SHAPE_RECORDS:
+        results += _shape(shape)
+    results += _ours_only()
+    return results
+
+
+def _ten() -> list[Result]:
+    long, short = data.make("ten", MILLION), data.make("ten", PEER_RECORDS)
+    return alternate(
+        "ten",
+        [
+            Entry(ours(), long, 5),
+            Entry(ours("no-contract", "without a contract: the SCHEMA message decides", contract_path=None), long, 3),
+            Entry(FLOOR_DUCKDB, long, 5),
+            Entry(FLOOR_ARRO3, long, 5),
+            Entry(PIPE, long, 3),
+            Entry(SDK_SINK, short, 3),
+            Entry(S3TABLES, short, 2),
+            Entry(S3TABLES_FAST, short, 2),
+            Entry(DLT, short, 2),
+            Entry(JSONL, short, 2),
+        ],
+    )
+
+
+def _shape(shape: str) -> list[Result]:
+    records, fewer = SHAPE_RECORDS[shape]
+    long, short = data.make(shape, records), data.make(shape, fewer)
+    entries = [Entry(runner, long, 3) for runner in (ours(), FLOOR_DUCKDB, FLOOR_ARRO3)]
+    return alternate(shape, entries + [Entry(runner, short) for runner in (SDK_SINK, S3TABLES_FAST, DLT)])
+
+
+def _ours_only() -> list[Result]:
+    diverting = ours(
+        "quarantine", "one row in a hundred breaks the contract and goes to quarantine", on_violation="quarantine"
+    )
+    results = alternate("bad-1pct", [Entry(diverting, data.make("ten", MILLION, 0.01), 3)])
+    results += alternate(
+        "batch-parquet",
+        [
+            Entry(
+                ours("batch", "BATCH messages, Parquet files", batch_roots=[str(data.CACHE.absolute())]),
+                batches.make(MILLION),
+                3,
+            )
+        ],
+    )
+    results += alternate("memory", [Entry(ours(), data.make("ten", size), 1) for size in (3 * MILLION, 5 * MILLION)])
+    return results
+
+
+def insist(results: Iterable[Result]) -> None:
+    """Raise Failed where our own target did not get through; a peer that did not is only reported."""
+    for result in results:
+        if result.reason and result.runner.name == OURS:
+            raise Failed(f"{OURS} on {result.stream.shape}, {result.stream.records:,} records: {result.reason}")
