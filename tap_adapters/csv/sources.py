@@ -1,0 +1,208 @@
+"""Files on disk: which ones a `path` setting means, and how their bytes and text are opened."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import os
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, TextIO
+
+from tap_adapters.csv.errors import FileError
+
+SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".zip")
+MAX_LINE_BYTES = 64 * 2**20
+BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16 LE, whose mark is a prefix of this one
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One CSV text: a file, or one member of a zip archive."""
+
+    path: Path
+    member: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The name by which logs, errors and `_sdc_source_file` speak of it: `dir/a.csv` or `dir/a.zip!b.csv`."""
+        return str(self.path) if self.member is None else f"{self.path}!{self.member}"
+
+
+def find(path: str, entity: str) -> list[Path]:
+    """Return the files that a `path` setting means, in the order of their names; FileError when there is none."""
+    target = Path(path)
+    try:
+        found = _matches(target)
+    except OSError as error:
+        raise FileError(f"Entity '{entity}': cannot look up '{path}': {error.strerror}.") from error
+    if not found:
+        raise FileError(f"Entity '{entity}': {_why_nothing(target)}; check its setting 'path'.")
+    return sorted(found)
+
+
+def parts_of(path: Path) -> list[Part]:
+    """Return the CSV texts inside a file: itself, or the members of a `.zip` in the order of their names."""
+    if path.suffix.lower() != ".zip":
+        return [Part(path)]
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except (OSError, zipfile.BadZipFile) as error:
+        raise FileError(_failure(Part(path), error)) from error
+    return [Part(path, name) for name in _csv_members(members, path)]
+
+
+@contextmanager
+def open_bytes(part: Part) -> Iterator[io.BufferedReader]:
+    """Open the uncompressed bytes of a part. What fails now or while reading is a FileError that names the part."""
+    with ExitStack() as stack:
+        try:
+            raw = _open_raw(part, stack)
+        except (OSError, KeyError, RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
+            raise FileError(_failure(part, error)) from error
+        yield stack.enter_context(io.BufferedReader(GuardedBytes(raw, part), 2**18))
+
+
+@contextmanager
+def open_text(part: Part, encoding: str) -> Iterator[tuple[TextIO, GuardedBytes]]:
+    """Open a part as text with its line ends kept, and the bytes under it. A BOM goes before `encoding`."""
+    with open_bytes(part) as data:
+        codec = skip_bom(data, encoding)
+        source = data.raw
+        assert isinstance(source, GuardedBytes)
+        with io.TextIOWrapper(data, encoding=codec, newline="") as text:
+            yield text, source
+
+
+def skip_bom(data: io.BufferedReader, encoding: str) -> str:
+    """Move past a byte order mark and return the encoding it means; `encoding` when there is none."""
+    head = data.peek(4)
+    for mark, codec in BOMS:
+        if head.startswith(mark):
+            data.read(len(mark))
+            return codec
+    return encoding
+
+
+def undecodable(part: Part, encoding: str) -> FileError:
+    """Return the error for a part whose bytes are not text in its encoding, with the line where that shows."""
+    breaks = io.IncrementalNewlineDecoder(None, translate=True)
+    line = 1
+    with open_bytes(part) as data:
+        codec = skip_bom(data, encoding)
+        decoder = codecs.getincrementaldecoder(codec)()
+        try:
+            while chunk := data.read(2**16):
+                line += breaks.decode(decoder.decode(chunk)).count("\n")
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError as error:
+            line += breaks.decode(error.object[: error.start].decode(codec)).count("\n")
+    return FileError(f"{part.label}, line {line}: the bytes are not valid {codec}; set 'encoding' for this file.")
+
+
+class GuardedBytes(io.RawIOBase):
+    """Bytes of one part: failures of disk, gzip and zip become a FileError, and a line without end is refused.
+
+    `total` is the number of bytes read so far.
+    """
+
+    def __init__(self, file: BinaryIO, part: Part) -> None:
+        self._file = file
+        self._part = part
+        self._since_break = 0
+        self.total = 0
+
+    def readable(self) -> bool:
+        """Yes; it is for reading only."""
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """Read into a buffer and return the number of bytes; FileError when the file lets us down."""
+        try:
+            data = self._file.read(len(buffer))
+        except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+            raise FileError(_failure(self._part, error)) from error
+        buffer[: len(data)] = data
+        self.total += len(data)
+        self._check_line(data)
+        return len(data)
+
+    def _check_line(self, data: bytes) -> None:
+        if b"\n" in data or b"\r" in data:
+            self._since_break = 0
+        self._since_break += len(data)
+        if self._since_break > MAX_LINE_BYTES:
+            limit = MAX_LINE_BYTES // 2**20
+            raise FileError(f"{self._part.label}: a line is longer than {limit} MB; this is no CSV file.")
+
+
+def _matches(target: Path) -> list[Path]:
+    if target.is_dir():
+        return [file for file in target.rglob("*") if _is_csv(file, target)]
+    if target.exists():
+        return [target] if target.is_file() else []
+    if not set("*?[") & set(str(target)):
+        return []
+    pattern = target.relative_to(target.anchor) if target.anchor else target
+    return [file for file in Path(target.anchor).glob(str(pattern)) if file.is_file()]
+
+
+def _is_csv(file: Path, folder: Path) -> bool:
+    hidden = any(name.startswith(".") for name in file.relative_to(folder).parts)
+    return not hidden and file.name.lower().endswith(SUFFIXES) and file.is_file()
+
+
+def _why_nothing(target: Path) -> str:
+    if target.is_dir():
+        return f"folder '{target}' holds no file that ends in {', '.join(SUFFIXES)}"
+    if target.exists():
+        return f"'{target}' is not a regular file"
+    if set("*?[") & set(str(target)):
+        return f"no file matches '{target}'"
+    return f"file '{target}' does not exist"
+
+
+def _csv_members(members: list[zipfile.ZipInfo], path: Path) -> list[str]:
+    """Choose the CSV members of an archive; a lone member counts whatever its name."""
+    files = [member for member in members if not member.is_dir() and not _is_litter(member.filename)]
+    chosen = files if len(files) == 1 else [m for m in files if m.filename.lower().endswith((".csv", ".tsv"))]
+    if not chosen:
+        raise FileError(f"{path}: the archive holds no member that ends in .csv or .tsv.")
+    if any(member.flag_bits & 1 for member in chosen):
+        raise FileError(f"{path}: the archive is encrypted; tap-csv reads unencrypted archives only.")
+    return sorted(member.filename for member in chosen)
+
+
+def _is_litter(member: str) -> bool:
+    return any(part.startswith((".", "__MACOSX")) for part in member.split("/"))
+
+
+def _open_raw(part: Part, stack: ExitStack) -> BinaryIO:
+    if part.member is not None:
+        archive = stack.enter_context(zipfile.ZipFile(part.path))
+        return stack.enter_context(archive.open(part.member))  # type: ignore[return-value]
+    file = stack.enter_context(part.path.open("rb", buffering=0))
+    if part.path.suffix.lower() != ".gz":
+        return file
+    import gzip  # noqa: PLC0415 - most runs have no compressed file
+
+    return stack.enter_context(gzip.open(file))  # type: ignore[return-value]
+
+
+def _failure(part: Part, error: Exception) -> str:
+    """Say why a part cannot be read. The text of gzip's and zip's own errors can quote the file, so it is not used."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return f"{part.label}: cannot be read: {os.strerror(error.errno)}."
+    kind = "zip archive" if part.path.suffix.lower() == ".zip" else "gzip file"
+    return f"{part.label}: is not a valid {kind}, or it is cut short."
