@@ -2,23 +2,27 @@
 
 The epoch is committed on a branch of its own, made from the tenant's head; table-scope rules read it there; then
 it is merged and the branch deleted. A conflict means another writer changed the same table meanwhile: a fresh
-branch from the new head, the same files. A failed audit leaves the branch, marked, for people to look at.
+branch from the new head, the same files. A merge without an answer is looked up like a commit without one; should it
+land late, it conflicts with the merge that came before it, since both change the same tables. A failed audit leaves
+the branch, marked, for people to look at.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import re
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from target_dativo_iceberg import log
 from target_dativo_iceberg.branches import client, nessie_errors
-from target_dativo_iceberg.errors import StoreError, ViolationError
+from target_dativo_iceberg.errors import StoreError, UnknownOutcomeError, ViolationError
 from target_dativo_iceberg.nessie import NessieClient, NessieError, OutcomeUnknown, Reference
 from target_dativo_iceberg.publish import Checkpoint, TableChange, landed, publish
 from target_dativo_iceberg.tables import Store
@@ -30,10 +34,22 @@ RUN_PREFIX, KEPT_PREFIX = "dativo-run.", "dativo-failed-audit."
 KEPT_FOR = timedelta(days=7)
 STALE_AFTER = timedelta(hours=24)
 _TRIES = 12
+_UNKNOWN_TRIES = 5
 _MARK = "dativo.audit"
+_TIME = "%Y%m%dT%H%M%SZ"
 
 # Problems that the audit of a published-on-branch epoch found; none when it passes.
 Audit = Callable[[Store], Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Epoch:
+    """What is published, and by what it is judged."""
+
+    changes: Sequence[TableChange]
+    checkpoint: Checkpoint
+    audit: Audit
+    owner: str
 
 
 def row_counts(changes: Sequence[TableChange]) -> Audit:
@@ -67,12 +83,17 @@ def publish_audited(
         StoreError: nothing of the epoch is visible on the tenant's branch.
 
     """
-    target = settings.nessie_branch
+    epoch = _Epoch(changes, checkpoint, audit, _owner(settings.nessie_branch, checkpoint.job or checkpoint.run_id))
+    unknown = 0
     with client(settings) as nessie:
         for attempt in range(_TRIES):
-            if attempt and (found := landed(store, changes, checkpoint)) is not None:
-                return found
-            snapshots = _try(nessie, store, settings, changes, checkpoint, audit, target)
+            snapshots = landed(store, changes, checkpoint) if attempt else None
+            try:
+                snapshots = snapshots or _try(nessie, store, settings.nessie_branch, epoch)
+            except UnknownOutcomeError:
+                unknown += 1
+                if unknown == _UNKNOWN_TRIES:
+                    raise
             if snapshots is not None:
                 store.remember([c.destination.identifier for c in changes], checkpoint.key, checkpoint.text())
                 return snapshots
@@ -80,28 +101,20 @@ def publish_audited(
     raise StoreError(f"other writers changed the same tables {_TRIES} times while this epoch was published", "run again")
 
 
-def _try(
-    nessie: NessieClient,
-    store: Store,
-    settings: Settings,
-    changes: Sequence[TableChange],
-    checkpoint: Checkpoint,
-    audit: Audit,
-    target: str,
-) -> dict[str, int] | None:
+def _try(nessie: NessieClient, store: Store, target: str, epoch: _Epoch) -> dict[str, int] | None:
     """Write, audit and merge once; None when a table changed on both sides."""
     with nessie_errors("making the epoch's branch"):
         head = nessie.reference(target)
-        branch = nessie.create_branch(_name(checkpoint), head)
+        branch = nessie.create_branch(_name(epoch), head)
     working = store.on_branch(branch.name)
-    snapshots = publish(working, changes, checkpoint)
-    problems = audit(working)
+    snapshots = publish(working, epoch.changes, epoch.checkpoint)
+    problems = epoch.audit(working)
     with nessie_errors("merging the epoch's branch"):
         branch = nessie.reference(branch.name)
         if problems:
-            raise _kept(nessie, branch, working, changes, checkpoint, problems)
-        merged = _merge(nessie, branch, head, checkpoint)
-        _delete(nessie, branch)
+            raise _kept(nessie, branch, working, epoch, problems)
+        merged = _merge(nessie, branch, head, epoch.checkpoint)
+    _delete(nessie, branch)
     return snapshots if merged else None
 
 
@@ -114,7 +127,7 @@ def _merge(nessie: NessieClient, branch: Reference, head: Reference, checkpoint:
                 head,
                 message=f"dativo: epoch {checkpoint.epoch} of run {checkpoint.run_id}",
                 authors=["dativo"],
-                properties={"dativo.run-id": [checkpoint.run_id], "dativo.epoch": [str(checkpoint.epoch)]},
+                properties={"dativo-run-id": [checkpoint.run_id], "dativo-epoch": [str(checkpoint.epoch)]},
             )
         except OutcomeUnknown:
             if last:
@@ -124,34 +137,32 @@ def _merge(nessie: NessieClient, branch: Reference, head: Reference, checkpoint:
     raise AssertionError
 
 
-def _delete(nessie: NessieClient, branch: Reference) -> None:
+def _delete(nessie: NessieClient, branch: Reference) -> bool:
     try:
         nessie.delete(branch)
     except NessieError:
-        log.say(f"branch '{branch.name}' could not be deleted; the next run of this job sweeps it", "warning")
+        log.say(f"branch '{branch.name}' could not be deleted; a later run of this job sweeps it", "warning")
+        return False
+    return True
 
 
 def _kept(
-    nessie: NessieClient,
-    branch: Reference,
-    working: Store,
-    changes: Sequence[TableChange],
-    checkpoint: Checkpoint,
-    problems: Sequence[str],
+    nessie: NessieClient, branch: Reference, working: Store, epoch: _Epoch, problems: Sequence[str]
 ) -> ViolationError:
     """Mark the branch of a failed audit with owner, reason and expiry, under a name that says so."""
     until = datetime.now(UTC) + KEPT_FOR
     note = {
         "failed": True,
-        "owner": checkpoint.job or checkpoint.run_id,
-        "run_id": checkpoint.run_id,
+        "owner": epoch.checkpoint.job or epoch.checkpoint.run_id,
+        "run_id": epoch.checkpoint.run_id,
         "reasons": list(problems)[:20],
         "expires": until.strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
-    for change in changes:
+    for change in epoch.changes:
         working.set_property(change.destination.identifier, _MARK, json.dumps(note))
     marked = nessie.reference(branch.name)
-    kept = nessie.create_branch(f"{KEPT_PREFIX}{until:%Y%m%d}.{branch.name.removeprefix(RUN_PREFIX)}", marked)
+    rest = branch.name.removeprefix(f"{RUN_PREFIX}{epoch.owner}.")
+    kept = nessie.create_branch(f"{KEPT_PREFIX}{epoch.owner}.{until:{_TIME}}.{rest}", marked)
     _delete(nessie, marked)
     return ViolationError(
         f"the audit failed: {'; '.join(problems)}; the rows are on branch '{kept.name}' until {until:%Y-%m-%d}",
@@ -159,9 +170,15 @@ def _kept(
     )
 
 
-def _name(checkpoint: Checkpoint) -> str:
-    owner = re.sub(r"[^A-Za-z0-9_-]", "-", checkpoint.job or checkpoint.run_id)[:80].rstrip("-") or "job"
-    return f"{RUN_PREFIX}{owner}.{checkpoint.epoch}.{uuid.uuid4().hex[:8]}x"
+def _owner(target: str, job: str) -> str:
+    """Name a job in branch names: readable, and the same for no other job or tenant's branch."""
+    readable = re.sub(r"[^A-Za-z0-9_-]", "-", job)[:80]
+    return f"{readable}-{hashlib.sha256(json.dumps([target, job]).encode()).hexdigest()[:8]}"
+
+
+def _name(epoch: _Epoch) -> str:
+    # The last letter keeps Nessie from reading the end as a commit hash.
+    return f"{RUN_PREFIX}{epoch.owner}.{datetime.now(UTC):{_TIME}}.{epoch.checkpoint.epoch}.{uuid.uuid4().hex[:8]}x"
 
 
 def sweep(settings: Settings) -> list[str]:
@@ -173,21 +190,16 @@ def sweep(settings: Settings) -> list[str]:
     """
     if settings.job_id is None:
         return []
-    owner = re.sub(r"[^A-Za-z0-9_-]", "-", settings.job_id)[:80].rstrip("-")
-    deleted = []
+    owner, now = _owner(settings.nessie_branch, settings.job_id), datetime.now(UTC)
+    stale = [(f"{RUN_PREFIX}{owner}.", now - STALE_AFTER), (f"{KEPT_PREFIX}{owner}.", now)]
     with nessie_errors("sweeping stale branches"), client(settings) as nessie:
-        for branch in [*nessie.references(f"{RUN_PREFIX}{owner}."), *nessie.references(KEPT_PREFIX)]:
-            if _is_stale(branch, owner):
-                _delete(nessie, branch)
-                deleted.append(branch.name)
-    return deleted
+        found = [b for prefix, limit in stale for b in nessie.references(prefix) if _older(b.name, prefix, limit)]
+        return [branch.name for branch in found if _delete(nessie, branch)]
 
 
-def _is_stale(branch: Reference, owner: str) -> bool:
-    now = datetime.now(UTC)
-    if branch.name.startswith(KEPT_PREFIX):
-        expiry, _, rest = branch.name.removeprefix(KEPT_PREFIX).partition(".")
-        return rest.startswith(f"{owner}.") and expiry < f"{now:%Y%m%d}"
-    head = branch.metadata.head if branch.metadata else None
-    made = head.commit_time if head else None
-    return made is not None and now - made > STALE_AFTER
+def _older(name: str, prefix: str, limit: datetime) -> bool:
+    """Whether the time in a branch's name, right after the prefix, is before a limit; False where there is none."""
+    try:
+        return datetime.strptime(name.removeprefix(prefix).partition(".")[0], _TIME).replace(tzinfo=UTC) < limit
+    except ValueError:
+        return False

@@ -1,10 +1,11 @@
-"""Opening a catalog: SQLite by default, Nessie by its URI, or any catalog PyIceberg has, every call with a time limit."""
+"""Opening a catalog: SQLite by default, Nessie by its URI, or any catalog PyIceberg has, every call timed."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
@@ -19,6 +20,8 @@ from pyiceberg.exceptions import (
     ServiceUnavailableError,
     ValidationError,
 )
+from pyiceberg.io import FileIO
+from pyiceberg.io.pyarrow import PyArrowFileIO
 from requests.adapters import HTTPAdapter
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -141,7 +144,7 @@ class _TimedAdapter(HTTPAdapter):
 
 
 class TimedRestCatalog(RestCatalog):
-    """PyIceberg's REST catalog with a time limit on every call.
+    """PyIceberg's REST catalog with a time limit on every call, and with Arrow's file systems whatever the server asks for.
 
     Args:
         name: of the catalog.
@@ -160,6 +163,10 @@ class TimedRestCatalog(RestCatalog):
         for scheme in ("http://", "https://"):
             session.mount(scheme, _TimedAdapter(self._seconds))
         return session
+
+    def _load_file_io(self, properties: Mapping[str, str] = MappingProxyType({}), location: str | None = None) -> FileIO:
+        # Servers may ask for another one (Nessie from 0.100 on: fsspec), which is not installed and has no time limits.
+        return PyArrowFileIO({**self.properties, **properties})
 
 
 def _is_local(warehouse: str) -> bool:
@@ -184,7 +191,7 @@ def _make_warehouse(path: Path) -> None:
         ) from error
 
 
-class store_errors:  # noqa: N801 - reads as a statement: with store_errors("loading …")
+class store_errors:
     """Turn what catalogs and stores raise into StoreError; messages name what was being done, never credentials.
 
     Args:

@@ -1,4 +1,4 @@
-"""Committing prepared table changes, all or none: one SQL transaction, or one `transactions/commit` of a REST catalog."""
+"""Committing prepared table changes, all or none: one SQL transaction, or one REST `transactions/commit`."""
 
 from __future__ import annotations
 
@@ -90,7 +90,9 @@ def _commit_sql(catalog: SqlCatalog, prepared: Sequence[Prepared]) -> None:
         raise ConflictError("another writer created one of the tables") from error
     except DBAPIError as error:
         cause = type(error.orig).__name__
-        raise UnknownOutcomeError(f"the SQL catalog broke off ({cause})", "check the catalog, then run again") from error
+        raise UnknownOutcomeError(
+            f"the SQL catalog broke off ({cause})", "check the catalog, then run again"
+        ) from error
 
 
 def _new_metadata(catalog: SqlCatalog, change: Prepared) -> str:

@@ -180,7 +180,9 @@ def _array_as(array: pa.Array, type_: pa.DataType) -> pa.Array:
         return pa.StructArray.from_arrays(children, fields=list(type_), mask=array.is_null())
     if pa.types.is_list(type_):
         values = _array_as(array.values, type_.value_type)
-        return pa.ListArray.from_arrays(array.offsets, values, type=type_, mask=array.is_null() if array.null_count else None)
+        return pa.ListArray.from_arrays(
+            array.offsets, values, type=type_, mask=array.is_null() if array.null_count else None
+        )
     if pa.types.is_map(type_):
         items = _array_as(array.items, type_.item_type)
         return pa.MapArray.from_arrays(array.offsets, array.keys, items, type_)

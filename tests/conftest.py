@@ -53,9 +53,7 @@ def load(tmp_path: Path) -> Load:
         report = tmp_path / "report.json"
         report.unlink(missing_ok=True)
         config = tmp_path / "config.json"
-        config.write_text(
-            json.dumps({"warehouse": str(tmp_path / "warehouse"), "report_path": str(report)} | settings)
-        )
+        config.write_text(json.dumps({"warehouse": str(tmp_path / "warehouse"), "report_path": str(report)} | settings))
         data = lines if isinstance(lines, bytes) else "".join(f"{_text(x)}\n" for x in lines).encode()
         done = subprocess.run(
             [sys.executable, "-m", "target_dativo_iceberg", "--config", str(config)],

