@@ -8,8 +8,10 @@ ends, and what the operating system keeps of it in memory can be taken back at a
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -23,6 +25,8 @@ _FAN = 4
 _DIGIT = 12
 # Merging holds the keys, their order and their copy at the same time: so much more than the keys alone.
 _WORKING = 6
+# Keys of one run are counted in 32 bits; runs that would pass this stay side by side.
+_LARGEST = 2**31
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +201,8 @@ def _alike(runs: Sequence[Run]) -> list[Run]:
     sizes: dict[int, list[Run]] = {}
     for run in runs:
         sizes.setdefault(len(run.first).bit_length() // 2, []).append(run)
-    return next((alike for alike in sizes.values() if len(alike) >= _FAN), [])
+    fit = (alike for alike in sizes.values() if sum(len(run.first) for run in alike) < _LARGEST)
+    return next((alike for alike in fit if len(alike) >= _FAN), [])
 
 
 def _placed_parts(runs: Sequence[Run], parts: int, bits: int) -> Iterator[tuple[int, pa.Array]]:
@@ -226,9 +231,9 @@ class _Sections:
         try:
             scratch.mkdir(parents=True, exist_ok=True)
             for _ in range(count):
-                file = tempfile.NamedTemporaryFile(dir=scratch, prefix="keys-", delete=False)  # noqa: SIM115
-                self._files.append(file)
-                self._paths.append(Path(file.name))
+                number, name = tempfile.mkstemp(dir=scratch, prefix="keys-")
+                self._files.append(os.fdopen(number, "wb"))
+                self._paths.append(Path(name))
         except OSError as error:
             self.__exit__()
             raise _full(scratch, error) from None
@@ -238,7 +243,8 @@ class _Sections:
 
     def __exit__(self, *_: object) -> None:
         for file, path in zip(self._files, self._paths, strict=False):
-            file.close()
+            with suppress(OSError):  # a full disk cannot take the end of a file that is deleted anyway
+                file.close()
             path.unlink(missing_ok=True)
 
     def write(self, section: int, column: pa.Array) -> None:

@@ -2,9 +2,9 @@
 
 A key of one number, date, time or boolean is a single word and exact. Every other key (texts, bytes, wide decimals,
 several columns) becomes a 128-bit hash: four independent multilinear hashes of its 32-bit pieces under coefficients
-drawn anew for each run. Two different keys share it with probability 2^-128 whatever the data is (Lemire and Kaser
-2012: the upper half of such a sum is strongly universal), so among a billion keys a false duplicate has probability
-below 2^-69. Everything is computed by whole columns; only texts longer than 256 bytes are digested one by one.
+drawn anew for each run. Two different keys share it with a probability of 2^-128 for each column, whatever the data is
+(Lemire and Kaser 2012: the upper half of such a sum is strongly universal), so among a billion keys one false duplicate
+has a probability below 2^-64. Only texts longer than 256 bytes are digested one by one, all else is whole columns.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class KeyReader:
         for name, column in zip(self._columns, columns, strict=True):
             if pa.types.is_nested(column.type):
                 raise ContractError(
-                    f"column '{name}' holds objects, lists or maps, whose values cannot be told apart in bounded memory",
+                    f"column '{name}' cannot be unique: objects, lists and maps are not compared in bounded memory",
                     "make a member or another column unique",
                 )
         exact = _exact(columns[0]) if len(columns) == 1 else None

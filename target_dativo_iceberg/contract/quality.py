@@ -7,6 +7,7 @@ table as it would be after the publish, which the publisher scans (`table_result
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -130,7 +131,8 @@ class Quality:
             return self._skipped(check)
         if check.kind is CheckKind.SQL:
             rows = self._sql_rows[check.scope]
-            return self.sql_result(check, [str(file) for file in rows.files()] if rows else [])
+            result = self.sql_result(check, [str(file) for file in rows.files()] if rows else [], note=note)
+            return replace(result, rows=self._rows[check.scope])
         tally = self._tallies[check.id]
         return self._gates[check.id].result(tally.counted, tally.rows, note=note)
 
@@ -138,13 +140,13 @@ class Quality:
         reason = _UNRUN[check.kind]
         return CheckResult(check.id, check.kind, "skip", check.severity, description=check.description, reason=reason)
 
-    def sql_result(self, check: Check, files: Sequence[str]) -> CheckResult:
+    def sql_result(self, check: Check, files: Sequence[str], *, note: str = "") -> CheckResult:
         """Run a SQL rule on the rows of files: all Parquet (`.parquet`), or all Arrow; no file means no rows."""
         answer = self._jail.run(check, files)
         gate = self._gates[check.id]
         if answer.value is None:
             return gate.failure(answer.reason, answer.rows)
-        return gate.result(answer.value, answer.rows)
+        return gate.result(answer.value, answer.rows, note=note)
 
     def table_result(self, check: Check, scan: Scan) -> CheckResult:
         """Take a check over the rows of a table.

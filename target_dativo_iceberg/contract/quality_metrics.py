@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -81,8 +82,9 @@ def _storable(values: Sequence[object], type_: Type) -> tuple[object, ...]:
     """Leave out values that the column can never hold."""
     found: list[object] = []
     for value in values:
+        exact = Decimal(repr(value)) if isinstance(value, float) else value
         try:
-            found += [] if value is None else [allowed(value, type_)]
+            found += [] if exact is None else [allowed(exact, type_)]
         except ValueError:
             continue
     return tuple(found)

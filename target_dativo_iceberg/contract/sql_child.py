@@ -23,7 +23,7 @@ from target_dativo_iceberg.contract.sql_grammar import RefusedError, check_tree,
 # What Python, Arrow and DuckDB map before they hold any row is about 300 MB.
 _BASE_MB = 1024
 _STARTUP_SECONDS = 10
-_CONFIG = {
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "threads": "1",
     "enable_external_access": "false",
     "python_enable_replacements": "false",
@@ -44,7 +44,8 @@ def main() -> None:
 
 def _limit(memory_mb: int, seconds: int) -> None:
     pa.set_cpu_count(1)
-    pa.set_io_thread_count(1)
+    # With a single one, counting the rows of Arrow files waits for itself (PyArrow 24).
+    pa.set_io_thread_count(2)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(seconds)
     for limit, value in (
@@ -56,9 +57,9 @@ def _limit(memory_mb: int, seconds: int) -> None:
         resource.setrlimit(limit, (value, value))
 
 
-def _connection(memory_mb: int, rows: Any, tables: list[str]) -> duckdb.DuckDBPyConnection:
+def locked_database(memory_mb: int, rows: Any, tables: list[str]) -> duckdb.DuckDBPyConnection:
     """Open a database that holds the rows under the object's names, and lock it."""
-    connection = duckdb.connect(config=_CONFIG | {"memory_limit": f"{memory_mb}MiB"})
+    connection = duckdb.connect(config={**_CONFIG, "memory_limit": f"{memory_mb}MiB"})
     connection.execute("SET TimeZone = 'UTC'")
     # This one hands join keys of any type to PyArrow, which cannot compare all of them.
     connection.execute("SET disabled_optimizers = 'join_filter_pushdown'")
@@ -74,7 +75,7 @@ def _connection(memory_mb: int, rows: Any, tables: list[str]) -> duckdb.DuckDBPy
 def _checked(request: dict[str, Any]) -> list[dict[str, Any]]:
     """Judge queries, and plan them on an empty object."""
     schema = pa.ipc.read_schema(pa.BufferReader(base64.b64decode(request["schema"])))
-    connection = _connection(request["memory_mb"], schema.empty_table(), request["tables"])
+    connection = locked_database(request["memory_mb"], schema.empty_table(), request["tables"])
     return [_checked_query(connection, query, request["tables"]) for query in request["queries"]]
 
 
@@ -97,7 +98,7 @@ def _tree(connection: duckdb.DuckDBPyConnection, query: str) -> Any:
     statements = connection.extract_statements(query)
     if len(statements) != 1:
         raise RefusedError("it is not exactly one statement")
-    if statements[0].type != duckdb.StatementType.SELECT:
+    if statements[0].type.name != "SELECT":
         raise RefusedError("it is not a SELECT")
     answer = connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [query]).fetchone()
     return json.loads(answer[0]) if answer else {"error": True}
@@ -109,7 +110,7 @@ def _tree(connection: duckdb.DuckDBPyConnection, query: str) -> Any:
 def _run(request: dict[str, Any]) -> dict[str, Any]:
     try:
         rows = _rows(request)
-        connection = _connection(request["memory_mb"], rows, request["tables"])
+        connection = locked_database(request["memory_mb"], rows, request["tables"])
         check_tree(_tree(connection, request["query"]), {table.lower() for table in request["tables"]})
         connection.execute(request["query"])
         count = rows.count_rows() if isinstance(rows, ds.Dataset) else rows.num_rows

@@ -16,14 +16,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from target_dativo_iceberg.contract.model import Check, CheckKind, Contract
 from target_dativo_iceberg.contract.sql_rows import column_path, sql_schema
 from target_dativo_iceberg.errors import ContractError, SettingsError
 
-_OBJECT = "object table model schema".split()
-_PROPERTY = "field column property".split()
+_OBJECT = ("object", "table", "model", "schema")
+_PROPERTY = ("field", "column", "property")
 _PLACEHOLDER = re.compile(r'"\$?\{(\w+)\}"|\$?\{(\w+)\}')
 _ROOT = Path(__file__).parents[2]
 _START = "import sys; sys.path.append(sys.argv[1]); from target_dativo_iceberg.contract.sql_child import main; main()"
@@ -128,33 +126,34 @@ class SqlJail:
         names = tuple(name for name in self._schema.names if found is None or name.lower() in found)
         return names or (min(self._schema.names, key=lambda n: self._schema.field(n).type.num_fields),)
 
-    def _ask(self, request: dict[str, Any]) -> Any:
-        """Send a request to a new process; return its answer, or why there is none."""
+    def _ask(self, task: dict[str, Any]) -> Any:
         schema = base64.b64encode(self._schema.serialize()).decode()
-        limits = {"memory_mb": self._limits.memory_mb, "seconds": self._limits.seconds}
-        shared = {"tables": self._tables, "schema": schema}
-        try:
-            done = subprocess.run(  # noqa: S603 - our own module, in our own interpreter
-                [sys.executable, "-I", "-c", _START, str(_ROOT)],
-                input=json.dumps(request | limits | shared).encode(),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env=_ENVIRONMENT,
-                cwd="/",
-                start_new_session=True,
-                timeout=self._limits.seconds + _STARTUP_SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return self._too_long()
-        if done.returncode in (-signal.SIGALRM, -signal.SIGXCPU):
-            return self._too_long()
-        if done.returncode:
-            return f"the query's process died; it may need more than {self._limits.memory_mb} MB of memory"
-        return json.loads(done.stdout)
+        return ask(task | {"tables": self._tables, "schema": schema}, self._limits)
 
-    def _too_long(self) -> str:
-        return f"the query takes longer than {self._limits.seconds} seconds"
+
+def ask(task: dict[str, Any], limits: SqlLimits) -> Any:
+    """Send a task of `sql_child` to a new process; return its answer, or as a text why there is none."""
+    too_long = f"the query takes longer than {limits.seconds} seconds"
+    request = task | {"memory_mb": limits.memory_mb, "seconds": limits.seconds}
+    try:
+        done = subprocess.run(  # noqa: S603 - our own module, in our own interpreter
+            [sys.executable, "-I", "-c", _START, str(_ROOT)],
+            input=json.dumps(request).encode(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=_ENVIRONMENT,
+            cwd="/",
+            start_new_session=True,
+            timeout=limits.seconds + _STARTUP_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return too_long
+    if done.returncode in (-signal.SIGALRM, -signal.SIGXCPU):
+        return too_long
+    if done.returncode:
+        return f"the query's process died; it may need more than {limits.memory_mb} MB of memory"
+    return json.loads(done.stdout)
 
 
 def _need_duckdb(contract: Contract) -> None:

@@ -78,10 +78,7 @@ class SqlRows:
                 self._writer = self._opened()
             self._writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=self._schema))
         except OSError as error:
-            raise StoreError(
-                f"the rows that SQL rules read do not fit in the folder '{self._scratch}': {error.strerror}",
-                "free disk space there or name another folder",
-            ) from None
+            raise self._full(error) from None
 
     def _opened(self) -> pa.ipc.RecordBatchFileWriter:
         self._scratch.mkdir(parents=True, exist_ok=True)
@@ -91,9 +88,23 @@ class SqlRows:
         return pa.ipc.new_file(str(self._files[-1]), self._schema, options=options)
 
     def files(self) -> list[Path]:
-        """Return the files, complete; rows that come later go to another one."""
-        self._end()
+        """Return the files, complete; rows that come later go to another one.
+
+        Raises:
+            StoreError: the folder cannot take their end.
+
+        """
+        try:
+            self._end()
+        except OSError as error:
+            raise self._full(error) from None
         return list(self._files)
+
+    def _full(self, error: OSError) -> StoreError:
+        return StoreError(
+            f"the rows that SQL rules read do not fit in the folder '{self._scratch}': {error.strerror or 'disk full'}",
+            "free disk space there or name another folder",
+        )
 
     def _end(self) -> None:
         if self._writer is not None:

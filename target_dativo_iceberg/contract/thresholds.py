@@ -80,7 +80,7 @@ class Gate:
         ranged = threshold.operator in _RANGES
         if not (ranged or threshold.operator in _OPERATORS) or len(self._limits) != 1 + ranged:
             raise ContractError(
-                f"quality check '{self._check.id}' has operator '{threshold.operator[:40]}' with {len(self._limits)} numbers",
+                f"quality check '{self._check.id}' has an operator without its numbers",
                 "give `mustBe…` one number and `…Between` two",
             )
         if self._percent and self._check.kind is CheckKind.ROW_COUNT:
