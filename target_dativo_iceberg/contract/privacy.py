@@ -93,6 +93,11 @@ class Privacy:
         return record if self._mask is None else self._mask.masked(record)
 
     @property
+    def replayable(self) -> bool:
+        """Whether rejected records were kept as they came: replaying hidden ones would hash a hash."""
+        return self._mask is None
+
+    @property
     def protected_columns(self) -> tuple[str, ...]:
         """Columns for which the table property `write.metadata.metrics.column.<c>` is to be `none`.
 

@@ -14,6 +14,8 @@ from target_dativo_iceberg.contract.privacy_seal import Action, ActionKind
 if TYPE_CHECKING:
     from target_dativo_iceberg.errors import ContractError
 
+# SQL rules keep the rows they need on disk, where clear values have no place.
+_OF_TABLE = frozenset({CheckKind.SQL, CheckKind.CUSTOM, CheckKind.TEXT})
 _OF_TIME = frozenset({"year", "month", "day", "hour"})
 
 
@@ -45,7 +47,7 @@ def sealed_contract(
     if not members.outputs:
         raise refused(contract, "privacy rules drop every column", "keep at least one")
     moved = _moved(members)
-    _refuse_unfit_keys(contract, decided, moved)
+    _refuse_unfit_keys(contract, decided)
     _refuse_unfit_partitions(contract, decided, moved)
     if members.unchanged and not properties:
         return contract
@@ -73,10 +75,9 @@ def _moved(members: Members) -> dict[str, str]:
 # ---- keys and partitions ----
 
 
-def _refuse_unfit_keys(contract: Contract, decided: Mapping[str, Action], moved: Mapping[str, str]) -> None:
-    source = {to: name for name, to in moved.items()}
+def _refuse_unfit_keys(contract: Contract, decided: Mapping[str, Action]) -> None:
     for name in contract.primary_key:
-        action = decided.get(source.get(name, name))
+        action = decided.get(name)
         if action is not None and not _serves(action):
             message = f"'{name}' is in the primary key, and action '{action.kind}' does not keep keys apart"
             raise refused(contract, message, "use hash, token or encrypt")
@@ -112,6 +113,8 @@ def _serves(action: Action) -> bool:
 
 def _needs_clear(check: Check, members: Members, decided: Mapping[str, Action]) -> bool:
     """Tell whether a check would see other than it was written for, once columns are protected."""
+    if check.kind in _OF_TABLE:
+        return False
     if check.kind is CheckKind.DUPLICATE_VALUES and not check.fields:
         return not members.unchanged
     return any(not _same_for(check, outputs, decided) for outputs in _outputs_of(check, members))

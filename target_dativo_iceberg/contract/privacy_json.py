@@ -6,6 +6,8 @@ import json
 import re
 from typing import Any
 
+# Fixed, so that what a deeply nested text gives does not depend on the interpreter or its stack.
+MAX_LEVELS = 100
 # What `parse` gives: Members, list, str, Number, True, False or None.
 Node = Any
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -43,25 +45,32 @@ def parse(text: str) -> Node:
         raise NotJsonError from None
 
 
-def written(node: Node, *, ordered: bool = False) -> str:
+def written(node: Node, *, ordered: bool = False, levels: int = MAX_LEVELS) -> str:
     """Return the JSON text of what `parse` gave, without spaces.
 
     Args:
         node: what to write.
         ordered: write the members of each object in the order of their names.
+        levels: objects and lists that may be nested in each other.
 
     Raises:
-        RecursionError: it is nested too deep.
+        NotJsonError: it is nested deeper.
 
     """
+    if isinstance(node, list):
+        if levels == 0:
+            raise NotJsonError
+        return _nested(node, ordered=ordered, levels=levels - 1)
     if isinstance(node, Number):
         return str(node)
-    if isinstance(node, Members):
-        members = sorted(node, key=lambda m: m[0]) if ordered else node
-        return "{" + ",".join(f"{_quoted(n)}:{written(v, ordered=ordered)}" for n, v in members) + "}"
-    if isinstance(node, list):
-        return "[" + ",".join(written(v, ordered=ordered) for v in node) + "]"
     return _quoted(node) if isinstance(node, str) else json.dumps(node)
+
+
+def _nested(node: list[Any], *, ordered: bool, levels: int) -> str:
+    if not isinstance(node, Members):
+        return "[" + ",".join(written(v, ordered=ordered, levels=levels) for v in node) + "]"
+    members = sorted(node, key=lambda m: m[0]) if ordered else node
+    return "{" + ",".join(f"{_quoted(n)}:{written(v, ordered=ordered, levels=levels)}" for n, v in members) + "}"
 
 
 def _quoted(text: str) -> str:

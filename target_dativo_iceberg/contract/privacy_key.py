@@ -66,7 +66,7 @@ def hkdf(material: bytes, salt: bytes, info: bytes, length: int) -> bytes:
 
 
 def read_key(text: str, where: str) -> Key:
-    """Return the key that a text spells: 64 or more hex digits, or base64 of at least 32 bytes.
+    """Return the key that a text spells: hex if it has hex digits only, else base64; at least 32 bytes.
 
     Args:
         text: as it stands in the environment, a file or a setting.
@@ -87,7 +87,7 @@ def read_key(text: str, where: str) -> Key:
 
 
 def _bytes_of(text: str) -> bytes:
-    if len(text) >= 2 * _SHORTEST and all(c in "0123456789abcdefABCDEF" for c in text):
+    if all(c in "0123456789abcdefABCDEF" for c in text):
         return bytes.fromhex(text)
     return base64.b64decode(text, validate=True)
 

@@ -38,11 +38,14 @@ def plain_number(number: Decimal) -> str:
 
 
 def canonical_json(text: str) -> str:
-    """Return a JSON object or array without spaces, members in the order of their names; other text as it is."""
+    """Return a JSON object or array without spaces, its members in the order of their names.
+
+    Other text, and what is nested deeper than 100 levels, stays as it is.
+    """
     try:
         node = parse(text)
         return written(node, ordered=True) if isinstance(node, list) else text
-    except (NotJsonError, RecursionError):
+    except NotJsonError:
         return text
 
 
@@ -66,7 +69,7 @@ _of_float = _by_value(lambda number: plain_number(Decimal(repr(number))))
 _TEXTS: Mapping[Kind, Callable[[pa.Array], pa.Array]] = {
     Kind.STRING: _same,
     Kind.INTEGER: _cast,
-    Kind.FLOAT: lambda array: _of_float(array.cast(pa.float64())),
+    Kind.FLOAT: _of_float,
     Kind.DOUBLE: _of_float,
     Kind.DECIMAL: _by_value(plain_number),
     Kind.BOOLEAN: _cast,
