@@ -1,0 +1,172 @@
+"""Plans of loads: the same code that routes, checks and evolves in a load, asked and not obeyed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from target_dativo_iceberg import log
+from target_dativo_iceberg.contract import Contract, ContractSet, Field, load
+from target_dativo_iceberg.contract.check import Checker
+from target_dativo_iceberg.contract.evolution import AddColumn, Promote, Relax, Rename, Step, describe, plan
+from target_dativo_iceberg.contract.model import Kind, Type
+from target_dativo_iceberg.contract.reader import fold
+from target_dativo_iceberg.contract.singer import Property, properties
+from target_dativo_iceberg.errors import ContractError, EvolutionError, InputError
+from target_dativo_iceberg.messages import Schema
+from target_dativo_iceberg.plan import Change, StreamPlan
+from target_dativo_iceberg.read_only import existing_store
+from target_dativo_iceberg.route import Contracts
+from target_dativo_iceberg.settings import Settings
+from target_dativo_iceberg.tables import evolved, state_of
+
+if TYPE_CHECKING:
+    from pyiceberg.table import Table
+
+_SHOWN = 20
+
+
+class Planner:
+    """Plans loads under some settings.
+
+    Args:
+        settings: of the target.
+
+    Raises:
+        ContractError: a contract document cannot be read.
+        StoreError: the catalog did not answer.
+
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._documents: ContractSet | None = load(settings.contract_path) if settings.contract_path else None
+        self._contracts = Contracts(settings, self._documents)
+        self._store = existing_store(settings, or_base=True)
+
+    def of_schemas(self, schemas: Sequence[Schema]) -> list[StreamPlan]:
+        """Plan the load of streams whose SCHEMA is known, after the user's stream maps."""
+        return [self._planned(message, evident=True) for schema in schemas for message in self._mapped(schema)]
+
+    def of_contracts(self) -> list[StreamPlan]:
+        """Plan for each contract a stream that has just its columns."""
+        found = []
+        for contract in self._documents.contracts if self._documents else ():
+            shape: dict[str, Any] = {"properties": {f.name: {} for f in contract.fields}}
+            found += [self._planned(Schema(s, shape, ()), evident=False) for s in self._streams(contract)]
+        return found
+
+    def _streams(self, contract: Contract) -> list[str]:
+        answers = {fold(name) for name in (contract.name, contract.physical_name) if name}
+        return [s for s, name in self._settings.contract_map.items() if fold(name) in answers] or [contract.name]
+
+    def _mapped(self, schema: Schema) -> list[Schema]:
+        if not self._settings.mapping:
+            return [schema]
+        from target_dativo_iceberg.maps import StreamMaps  # noqa: PLC0415 - only for those who use maps
+
+        return StreamMaps(self._settings.mapping).schemas(schema)
+
+    def _planned(self, message: Schema, *, evident: bool) -> StreamPlan:
+        with _heard() as warnings:
+            try:
+                contract = self._contract(message, evident=evident)
+                identifier = self._contracts.identifier(message.stream, contract)
+            except (ContractError, InputError) as error:
+                return StreamPlan(message.stream, problems=(str(error),), warnings=tuple(warnings))
+            table = self._store.load(identifier) if self._store else None
+            changes, problems = _created(contract) if table is None else self._evolved(table, contract)
+        name = f"{contract.id or contract.name} {contract.version}".strip() if not contract.inferred else ""
+        return StreamPlan(
+            message.stream, ".".join(identifier), name, table is None, changes, tuple(warnings), tuple(problems)
+        )
+
+    def _contract(self, message: Schema, *, evident: bool) -> Contract:
+        """Return the stream's contract after all that a load checks before the first record."""
+        contract = self._contracts.contract(message)
+        if evident:
+            evidence = properties(message.stream, message.schema)
+            self._contracts.check_evidence(message, contract, evidence)
+            _warn_unknown(message.stream, contract, evidence)
+        Checker(contract)
+        return contract
+
+    def _evolved(self, table: Table, contract: Contract) -> tuple[tuple[Change, ...], list[str]]:
+        policy = contract.policies.get("evolution", self._settings.evolution)
+        found = plan(state_of(table.metadata), contract, policy)
+        name = ".".join(table.name())
+        problems = [f"table {name} cannot take the rows of '{contract.name}': {text}" for text in found.problems]
+        try:
+            evolved(table.transaction(), (contract,), policy)  # says the warnings, and what only tables know
+        except EvolutionError as error:
+            problems = problems or [str(error)]
+        return tuple(_change(step) for step in found.steps), problems
+
+
+def _created(contract: Contract) -> tuple[tuple[Change, ...], list[str]]:
+    return tuple(Change("create_column", f.name, _shown(f, contract)) for f in contract.fields), []
+
+
+def _shown(field: Field, contract: Contract) -> str:
+    key = " key" if field.name in contract.primary_key else ""
+    return type_name(field.type) + (" required" if field.required else "") + key
+
+
+def _change(step: Step) -> Change:
+    column = ".".join(step.path)
+    match step:
+        case AddColumn():
+            return Change("add_column", column, type_name(step.field.type), step.reason)
+        case Promote():
+            return Change("promote", column, type_name(step.type), step.reason)
+        case Relax():
+            return Change("relax", column, reason=step.reason)
+        case Rename():
+            return Change("rename", column, step.name, step.reason)
+
+
+def type_name(type_: Type) -> str:
+    """Name a type as the table will have it, with all its members: `struct<a: long>`, `list<string>`."""
+    match type_.kind:
+        case Kind.STRUCT:
+            return f"struct<{', '.join(f'{f.name}: {type_name(f.type)}' for f in type_.fields)}>"
+        case Kind.LIST if type_.item:
+            return f"list<{type_name(type_.item.type)}>"
+        case Kind.MAP if type_.item and type_.key:
+            return f"map<{type_name(type_.key)}, {type_name(type_.item.type)}>"
+        case Kind.JSON:
+            return "string (JSON)"
+    return describe(type_)
+
+
+def _warn_unknown(stream: str, contract: Contract, evidence: Mapping[str, Property]) -> None:
+    unknown = sorted(evidence.keys() - {f.name for f in contract.fields})
+    if unknown:
+        log.say(f"stream '{stream}': members {unknown[:_SHOWN]} are not in the contract and are not written", "warning")
+
+
+class _Ear(logging.Handler):
+    """Keeps warnings instead of showing them."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.heard: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a message."""
+        self.heard.append(record.getMessage())
+
+
+@contextmanager
+def _heard() -> Iterator[list[str]]:
+    """Collect what the target would warn of."""
+    logger, ear = logging.getLogger(log.NAME), _Ear()
+    before, logger.propagate = logger.propagate, False
+    logger.addHandler(ear)
+    try:
+        yield ear.heard
+    finally:
+        logger.removeHandler(ear)
+        logger.propagate = before
