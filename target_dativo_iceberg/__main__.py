@@ -7,11 +7,13 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
+from typing import Any, NoReturn
 
 from target_dativo_iceberg import log
-from target_dativo_iceberg.errors import DativoError, Interrupted
+from target_dativo_iceberg.errors import DativoError, Interrupted, Stop
 
 
 def main() -> None:
@@ -25,19 +27,37 @@ def main() -> None:
         return
     # Arrow's default pool keeps 60 to 80 MiB more of what it freed, at the same speed. Read when pyarrow loads.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "jemalloc")
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda signum, _frame: fail(Interrupted(signum)))
+    on_signals(interrupt)
     try:
         log.check_level(os.environ.get("TARGET_DATIVO_ICEBERG_LOGLEVEL") or os.environ.get("LOGLEVEL"))
         from target_dativo_iceberg.target import TargetDativoIceberg  # noqa: PLC0415 - heavy
 
         TargetDativoIceberg.cli()
+    except Stop as stop:
+        fail(Interrupted(stop.signum))
     except DativoError as error:
         fail(error)
     except Exception as error:
         # The SDK wraps ours in its own exceptions. Of any other, a traceback could show values from records.
         cause = error.__cause__
         fail(cause if isinstance(cause, DativoError) else unforeseen(error))
+
+
+def on_signals(handler: Callable[[int, object], Any]) -> None:
+    """Have SIGTERM and SIGINT handled; the loader has its own handling while it runs."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handler)
+
+
+def interrupt(number: int, _frame: object) -> NoReturn:
+    """End the run; a second signal ends the process."""
+    on_signals(end_now)
+    raise Stop(number)
+
+
+def end_now(number: int, _frame: object) -> NoReturn:
+    """End the process."""
+    os._exit(128 + number)
 
 
 def unforeseen(error: Exception) -> DativoError:
@@ -54,6 +74,7 @@ def unforeseen(error: Exception) -> DativoError:
 
 def fail(error: DativoError) -> None:
     """Say what is wrong in one line and end."""
+    on_signals(end_now)
     log.say(f"{error.code}: {error}", "error")
     logging.shutdown()
     if sys.stderr is not None:

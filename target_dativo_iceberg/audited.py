@@ -64,7 +64,8 @@ def row_counts(changes: Sequence[TableChange]) -> Audit:
             added = int(summary["added-records"] or 0) if summary and "added-records" in summary else 0
             staged = sum(f.record_count for f in change.files)
             if added != staged:
-                problems.append(f"table {'.'.join(change.destination.identifier)} got {added} rows, {staged} were staged")
+                name = ".".join(change.destination.identifier)
+                problems.append(f"table {name} got {added} rows, {staged} were staged")
         return problems
 
     return audit
@@ -88,17 +89,18 @@ def publish_audited(
     with client(settings) as nessie:
         for attempt in range(_TRIES):
             snapshots = landed(store, changes, checkpoint) if attempt else None
-            try:
-                snapshots = snapshots or _try(nessie, store, settings.nessie_branch, epoch)
-            except UnknownOutcomeError:
-                unknown += 1
-                if unknown == _UNKNOWN_TRIES:
-                    raise
+            if snapshots is None:
+                try:
+                    snapshots = _try(nessie, store, settings.nessie_branch, epoch)
+                except UnknownOutcomeError:
+                    unknown += 1
+                    if unknown == _UNKNOWN_TRIES:
+                        raise
             if snapshots is not None:
                 store.remember([c.destination.identifier for c in changes], checkpoint.key, checkpoint.text())
                 return snapshots
             time.sleep(random.uniform(0.01, min(2.0, 0.05 * 2**attempt)))  # noqa: S311 - jitter
-    raise StoreError(f"other writers changed the same tables {_TRIES} times while this epoch was published", "run again")
+    raise StoreError(f"other writers changed the same tables {_TRIES} times during this publish", "run again")
 
 
 def _try(nessie: NessieClient, store: Store, target: str, epoch: _Epoch) -> dict[str, int] | None:

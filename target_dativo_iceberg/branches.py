@@ -52,18 +52,29 @@ def ensure_branch(settings: Settings) -> None:
     """
     name = settings.nessie_branch
     with nessie_errors(f"opening branch '{name}'"), client(settings) as nessie:
-        try:
-            nessie.reference(name)
-        except ReferenceMissing:
-            base = settings.base_branch or nessie.config().default_branch
+        for last in (False, True):
             try:
-                nessie.create_branch(name, nessie.reference(base))
-            except ReferenceExists:
-                return  # another run of the tenant made it at the same moment
-            except ReferenceMissing as error:
-                raise SettingsError(
-                    f"branch '{name}' cannot be made: base branch '{base}' does not exist", "check base_branch"
-                ) from error
+                nessie.reference(name)
+            except ReferenceMissing:
+                try:
+                    _make_branch(nessie, name, settings.base_branch)
+                except OutcomeUnknown:
+                    if last:
+                        raise
+                    continue  # look again whether it was made
+            return
+
+
+def _make_branch(nessie: NessieClient, name: str, base: str | None) -> None:
+    base = base or nessie.config().default_branch
+    try:
+        nessie.create_branch(name, nessie.reference(base))
+    except ReferenceExists:
+        return  # another run of the tenant made it at the same moment
+    except ReferenceMissing as error:
+        raise SettingsError(
+            f"branch '{name}' cannot be made: base branch '{base}' does not exist", "check base_branch"
+        ) from error
 
 
 @contextmanager
@@ -71,7 +82,12 @@ def nessie_errors(doing: str) -> Iterator[None]:
     """Turn Nessie's errors into ours."""
     try:
         yield
-    except (NessieUnauthorized, NessieRefused) as error:
+    except NessieUnauthorized as error:
+        raise SettingsError(
+            f"{doing} failed: the credentials are not accepted, or do not allow it ({error.status})",
+            "check nessie_token, or the nessie_oauth_… settings, and what they may do at the server",
+        ) from error
+    except NessieRefused as error:
         raise SettingsError(f"{doing} failed: Nessie refused", str(error)) from error
     except OutcomeUnknown as error:
         raise UnknownOutcomeError(f"{doing} failed: {error}", "check the Nessie server, then run again") from error

@@ -5,8 +5,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 from urllib.parse import quote, unquote, urlsplit
 
 import requests
@@ -22,13 +22,20 @@ from pyiceberg.exceptions import (
 )
 from pyiceberg.io import FileIO
 from pyiceberg.io.pyarrow import PyArrowFileIO
+from pyiceberg.typedef import EMPTY_DICT, Properties
 from requests.adapters import HTTPAdapter
 from sqlalchemy.exc import SQLAlchemyError
+from urllib3.connectionpool import ConnectionPool
+from urllib3.exceptions import ReadTimeoutError
+from urllib3.response import BaseHTTPResponse
+from urllib3.util.retry import Retry
 
 from target_dativo_iceberg.errors import DativoError, SettingsError, StoreError, UnknownOutcomeError
 from target_dativo_iceberg.settings import DEFAULT_WAREHOUSE, Settings
 
 _CONNECT_SECONDS = 3.05
+_RETRIES = 3
+_BUSY = (429, 502, 503, 504)
 _LOCAL_SCHEMES = ("", "file")
 
 
@@ -130,12 +137,39 @@ def _nessie_properties(settings: Settings, branch: str) -> dict[str, str]:
     return found
 
 
+class _Retry(Retry):
+    """Repeats what surely changed nothing: reads, unless they took their whole time, and what was never sent."""
+
+    def increment(
+        self,
+        method: str | None = None,
+        url: str | None = None,
+        response: BaseHTTPResponse | None = None,
+        error: Exception | None = None,
+        _pool: ConnectionPool | None = None,
+        _stacktrace: TracebackType | None = None,
+    ) -> Self:
+        """Count a failed try, or raise it."""
+        if isinstance(error, ReadTimeoutError):
+            raise error
+        return super().increment(method, url, response, error, _pool, _stacktrace)
+
+
 class _TimedAdapter(HTTPAdapter):
     """Gives every request a time limit: PyIceberg's session has none and waits for ever on a frozen server."""
 
     def __init__(self, seconds: int) -> None:
         self._timeout = (_CONNECT_SECONDS, float(seconds))
-        super().__init__()
+        super().__init__(
+            max_retries=_Retry(
+                _RETRIES,
+                allowed_methods=("GET", "HEAD"),
+                status_forcelist=_BUSY,
+                raise_on_status=False,
+                backoff_factor=0.1,
+                backoff_jitter=0.1,
+            )
+        )
 
     def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
         """Send with the limit unless the caller has one."""
@@ -144,7 +178,7 @@ class _TimedAdapter(HTTPAdapter):
 
 
 class TimedRestCatalog(RestCatalog):
-    """PyIceberg's REST catalog with a time limit on every call, and with Arrow's file systems whatever the server asks for.
+    """PyIceberg's REST catalog, with a time limit on every call and always with Arrow's file systems.
 
     Args:
         name: of the catalog.
@@ -164,8 +198,8 @@ class TimedRestCatalog(RestCatalog):
             session.mount(scheme, _TimedAdapter(self._seconds))
         return session
 
-    def _load_file_io(self, properties: Mapping[str, str] = MappingProxyType({}), location: str | None = None) -> FileIO:
-        # Servers may ask for another one (Nessie from 0.100 on: fsspec), which is not installed and has no time limits.
+    def _load_file_io(self, properties: Properties = EMPTY_DICT, location: str | None = None) -> FileIO:
+        # Servers may ask for another (Nessie from 0.100 on: fsspec), which is not installed and has no time limits.
         return PyArrowFileIO({**self.properties, **properties})
 
 
@@ -220,14 +254,31 @@ class store_errors:
             ) from error
         if isinstance(error, RESTError):
             raise StoreError(
-                f"{self._doing} failed: the catalog refused ({type(error).__name__})", "check its URI and permissions"
+                f"{self._doing} failed: the catalog refused ({type(error).__name__})",
+                "check its URI, branch, warehouse and credentials",
             ) from error
         if isinstance(error, OSError):
-            reason = error.strerror or _first_words(error)
-            raise StoreError(f"{self._doing} failed ({reason})", "check the store and its credentials") from error
+            reason, hint = refusal(error)
+            raise StoreError(f"{self._doing} failed ({reason})", hint) from error
 
 
-def _first_words(error: OSError) -> str:
+def refusal(error: OSError) -> tuple[str, str]:
+    """Return what the file store said, without names of buckets and keys, and what to do."""
+    if error.strerror:
+        return error.strerror, "check the warehouse's space and permissions"
+    code = _code(error)
+    hints = (hint for words, hint in _HINTS.items() if any(word in code for word in words.split()))
+    return code, next(hints, "check that the store runs, and its settings: warehouse, s3_endpoint, the s3 keys")
+
+
+_HINTS = {
+    "DENIED SIGNATURE ACCESS_KEY TOKEN CLIENT_ID UNAUTHORIZED": "check s3_access_key_id and s3_secret_access_key",
+    "BUCKET": "check the bucket in 'warehouse' (on Nessie: in the server's warehouse)",
+    "NETWORK CONNECTION TIMEOUT": "check s3_endpoint and that the store runs",
+}
+
+
+def _code(error: OSError) -> str:
     """Name an error of the object store by its code, which Arrow puts in capitals; the rest holds bucket and key."""
     words = [w.strip(":,.()[]'\"") for w in str(error).split()]
     return next((w for w in words if w.isupper() and "_" in w), type(error).__name__)

@@ -26,8 +26,11 @@ if TYPE_CHECKING:
     from target_dativo_iceberg.tables import Destination, Store
 
 Identifier = tuple[str, ...]
+# Raises when a table with these properties may not be written.
+TableCheck = Callable[[Mapping[str, str]], None]
 _GROUP_ROWS = 131_072
 _GROUP_BYTES = 48 << 20
+_PATIENCE = 5.0  # seconds
 
 
 @dataclass(slots=True)
@@ -71,8 +74,16 @@ class Epoch:
 
     # ---- rows in ----
 
-    def bind(self, stream: str, identifier: Identifier, contract: Contract) -> None:
-        """Open a stream's table for a contract; a second contract in the same epoch evolves the table further."""
+    def bind(self, stream: str, identifier: Identifier, contract: Contract, check: TableCheck | None = None) -> None:
+        """Open a stream's table for a contract; a second contract in the same epoch evolves the table further.
+
+        Args:
+            stream: its name.
+            identifier: of the table.
+            contract: what its rows are written by.
+            check: looks at the properties of a table that exists, and raises if it may not be written.
+
+        """
         table = self._tables.get(identifier)
         if table is None:
             table = self._tables[identifier] = _Table(stream, identifier, contract)
@@ -80,7 +91,7 @@ class Epoch:
             self._flush(table)
         table.contract = contract
         self._by_stream.setdefault(stream, table)
-        self._run(lambda: self._resolve(table, contract))
+        self._run(lambda: self._resolve(table, contract, check))
 
     def has(self, stream: str) -> bool:
         """Whether a stream's table is open."""
@@ -96,7 +107,7 @@ class Epoch:
         identifier = (*good.identifier[:-1], good.identifier[-1] + quarantine.SUFFIX)
         if identifier not in self._tables:
             self.bind(stream + quarantine.SUFFIX, identifier, quarantine.contract_of(identifier[-1]))
-        rows = quarantine.rows(self._settings.run_id, stream, good.contract, rejected, "quarantine")
+        rows = quarantine.rows(self._settings.run_id, stream, good.contract, rejected)
         self._buffer(self._tables[identifier], rows)
 
     def _buffer(self, table: _Table, batch: pa.RecordBatch) -> None:
@@ -133,11 +144,14 @@ class Epoch:
 
     # ---- on the encoder thread ----
 
-    def _resolve(self, table: _Table, contract: Contract) -> None:
+    def _resolve(self, table: _Table, contract: Contract, check: TableCheck | None) -> None:
         if table.writer is not None:
             table.files += table.writer.finish()
             table.writer = None
+        first = table.destination is None
         table.destination = self._store.result().destination(table.identifier, contract, table.destination)
+        if first and check is not None and not table.destination.creates:
+            check(table.destination.table.properties)
 
     def _write(self, table: _Table, batches: Sequence[pa.RecordBatch]) -> None:
         from target_dativo_iceberg.files import FileWriter  # noqa: PLC0415 - PyIceberg loads on this thread
@@ -188,7 +202,7 @@ class Epoch:
             settings.job_id, settings.run_id, self.number, state, previous, int(time.time())
         )
         changes = [
-            publish.TableChange(t.destination, tuple(t.files), self._summary(t, counts))
+            publish.TableChange(t.destination, tuple(t.files), summary=self._summary(t, counts))
             for t in self._tables.values()
             if t.destination is not None and (t.files or t.destination.creates or t.destination.evolves)
         ]
@@ -229,7 +243,8 @@ class Epoch:
         """Delete the epoch's files, unless a commit that names them was sent: it may have landed, or land late."""
         for task in self._tasks:
             task.cancel()
-        wait([self._encoder.submit(self._discard)])  # the error that ends the run matters, not one met here
+        # The error that ends the run matters, not one met here; and a dead store must not hold the end.
+        wait([self._encoder.submit(self._discard)], timeout=_PATIENCE)
 
     def _discard(self) -> None:
         if self._sent:

@@ -113,3 +113,16 @@ class Interrupted(DativoError):
             "run again from the last STATE printed",
         )
         self.exit_code = 128 + signum
+
+
+class Stop(BaseException):
+    """Raised where a signal arrives. Not an Exception: logging, for one, would swallow that and go on.
+
+    Args:
+        signum: number of the signal.
+
+    """
+
+    def __init__(self, signum: int) -> None:
+        self.signum = signum
+        super().__init__(signum)

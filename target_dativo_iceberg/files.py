@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyiceberg.io.pyarrow import (
     compute_statistics_plan,
@@ -19,6 +20,7 @@ from pyiceberg.manifest import DataFile, DataFileContent, FileFormat
 from pyiceberg.schema import Schema, sanitize_column_names
 from pyiceberg.typedef import Record
 
+from target_dativo_iceberg.catalogs import refusal
 from target_dativo_iceberg.errors import StoreError
 
 if TYPE_CHECKING:
@@ -66,7 +68,8 @@ class FileWriter:
         self._target = target
         self._file_schema = sanitize_column_names(target.schema)
         self._arrow = file_schema(self._file_schema)
-        self._names = [f.name for f in target.schema.fields]
+        # The same columns under the table's names; the file's may be changed to suit Avro, at every level.
+        self._named = file_schema(target.schema)
         self._plan = compute_statistics_plan(self._file_schema, target.properties)
         self._paths = parquet_path_to_id_mapping(self._file_schema)
         self._open: _OpenFile | None = None
@@ -148,10 +151,10 @@ class FileWriter:
     def _aligned(self, table: pa.Table) -> pa.Table:
         """Order the columns as the table has them; a column the contract does not write is null."""
         columns = []
-        for name, field in zip(self._names, self._arrow, strict=True):
-            index = table.schema.get_field_index(name)
+        for field, written in zip(self._named, self._arrow, strict=True):
+            index = table.schema.get_field_index(field.name)
             column = pa.nulls(table.num_rows, field.type) if index < 0 else _as(table.column(index), field.type)
-            columns.append(column)
+            columns.append(column if field.type == written.type else _renamed(column, written.type))
         return pa.Table.from_arrays(columns, schema=self._arrow)
 
 
@@ -169,6 +172,30 @@ def _as(column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
     return pa.chunked_array([_array_as(chunk, type_) for chunk in column.chunks], type_)
 
 
+def _renamed(column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
+    """Give nested members the file's names; they are in the same places."""
+    chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+    return pa.chunked_array([_array_renamed(chunk, type_) for chunk in chunks], type_)
+
+
+def _array_renamed(array: pa.Array, type_: pa.DataType) -> pa.Array:
+    if array.type == type_:
+        return array
+    if pa.types.is_struct(type_):
+        children = [_array_renamed(array.field(i), f.type) for i, f in enumerate(type_)]
+        return pa.StructArray.from_arrays(children, fields=list(type_), mask=array.is_null())
+    if pa.types.is_list(type_):
+        return _list_of(array, _array_renamed(array.flatten(), type_.value_type), type_)
+    return array.cast(type_)
+
+
+def _list_of(array: pa.Array, values: pa.Array, type_: pa.DataType) -> pa.Array:
+    """Return a list array with other values; offsets are made anew, since a slice's do not start at zero."""
+    lengths = pc.fill_null(pc.list_value_length(array), 0)
+    offsets = pa.concat_arrays([pa.array([0], pa.int32()), pc.cumulative_sum(lengths).cast(pa.int32())])
+    return pa.ListArray.from_arrays(offsets, values, type=type_, mask=array.is_null())
+
+
 def _array_as(array: pa.Array, type_: pa.DataType) -> pa.Array:
     if array.type == type_:
         return array
@@ -179,10 +206,7 @@ def _array_as(array: pa.Array, type_: pa.DataType) -> pa.Array:
         ]
         return pa.StructArray.from_arrays(children, fields=list(type_), mask=array.is_null())
     if pa.types.is_list(type_):
-        values = _array_as(array.values, type_.value_type)
-        return pa.ListArray.from_arrays(
-            array.offsets, values, type=type_, mask=array.is_null() if array.null_count else None
-        )
+        return _list_of(array, _array_as(array.flatten(), type_.value_type), type_)
     if pa.types.is_map(type_):
         items = _array_as(array.items, type_.item_type)
         return pa.MapArray.from_arrays(array.offsets, array.keys, items, type_)
@@ -220,5 +244,5 @@ def _store_errors(doing: str) -> Any:
     try:
         yield
     except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise StoreError(f"{doing} failed ({reason})", "check the warehouse's space and permissions") from error
+        reason, hint = refusal(error)
+        raise StoreError(f"{doing} failed ({reason})", hint) from error

@@ -9,53 +9,45 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from target_dativo_iceberg import log
-from target_dativo_iceberg.batch import Plan
 from target_dativo_iceberg.batch_files import pieces, root_paths
-from target_dativo_iceberg.contract.check import Checker
-from target_dativo_iceberg.contract.model import Contract
-from target_dativo_iceberg.contract.singer import properties
+from target_dativo_iceberg.contract.policy import Action, Klass
 from target_dativo_iceberg.epoch import Epoch
 from target_dativo_iceberg.errors import (
     ContractError,
+    DativoError,
     InputError,
     Interrupted,
     MissingKeyError,
     RecordBeforeSchemaError,
+    Stop,
     StoreError,
     ViolationError,
 )
 from target_dativo_iceberg.messages import ActivateVersion, BatchFiles, Block, Reader, Records, Schema, State
 from target_dativo_iceberg.report import RunReport, StreamReport
 from target_dativo_iceberg.stage import Staged, stage, stage_arrow
+from target_dativo_iceberg.streams import Stream, Streams
 
 if TYPE_CHECKING:
     from target_dativo_iceberg.maps import StreamMaps
+    from target_dativo_iceberg.quarantine import Rejected
     from target_dativo_iceberg.route import Contracts
     from target_dativo_iceberg.settings import Settings
     from target_dativo_iceberg.tables import Store
 
 MIB = 1 << 20
 _WORKERS = 2
-
-
-@dataclass(slots=True)
-class Stream:
-    """A stream as its latest SCHEMA has it."""
-
-    schema: Schema
-    contract: Contract
-    plan: Plan
-    batch_plan: Plan
-    checker: Checker
 
 
 @dataclass(slots=True)
@@ -108,6 +100,8 @@ class Loader:
         self._workers = ThreadPoolExecutor(_WORKERS, "worker")
         self._encoder = ThreadPoolExecutor(1, "encoder")
         self._store = self._encoder.submit(_open_store, settings)
+        self._scratch = Path(tempfile.gettempdir()) / f"dativo-{os.getpid()}"
+        self._made = Streams(settings, contracts, self._scratch)
         self._streams: dict[str, Stream] = {}
         self._jobs: deque[_Job] = deque()
         self._jobs_bytes = 0
@@ -130,23 +124,31 @@ class Loader:
             DativoError: whatever stopped the run; what was published before stays.
 
         """
-        try:
-            with self._signals():
-                for block in self._reader.blocks():
-                    if block is None:
-                        self._idle()
-                    else:
-                        self._take(block)
-                self._publish()
-                self.report.finished = True
-        except BaseException:
-            self._abandon()
-            raise
-        finally:
-            self._workers.shutdown(wait=True, cancel_futures=True)
-            self._encoder.shutdown(wait=True, cancel_futures=True)
-            self._progress.close()
+        with self._signals():
+            try:
+                self._read()
+            except BaseException:
+                self._abandon()
+                raise
+            finally:
+                self._workers.shutdown(wait=True, cancel_futures=True)
+                # After a failure the encoder may hang in a call to a dead store: it has had its time in _abandon.
+                self._encoder.shutdown(wait=self.report.finished, cancel_futures=True)
+                self._progress.close()
+                for stream in self._streams.values():
+                    stream.ordered.close()
         return self.report
+
+    def _read(self) -> None:
+        for block in self._reader.blocks():
+            if self._signal is not None:  # it came where nothing can be raised: in a finalizer
+                raise Stop(self._signal)
+            if block is None:
+                self._idle()
+            else:
+                self._take(block)
+        self._publish(final=True)
+        self.report.finished = True
 
     def _take(self, block: Block) -> None:
         """Take one block: messages in order, records in runs between them."""
@@ -219,20 +221,14 @@ class Loader:
         known = self._streams.get(message.stream)
         if known is not None and known.schema == message:
             return
-        with _at_line(line):
-            contract = self._contracts.contract(message)
-            evidence = properties(message.stream, message.schema)
-            self._contracts.check_evidence(message, contract, evidence)
-            identifier = self._contracts.identifier(message.stream, contract)
         self._collect(0)
-        epoch = self._opened()
-        self._streams[message.stream] = Stream(
-            message, contract, Plan(contract, evidence), Plan(contract, evidence, bare=True), Checker(contract)
-        )
-        counts = self._counts(message.stream)
-        counts.table = ".".join(identifier)
+        with _at_line(line):
+            stream = self._made.open(message, known)
+        self._streams[message.stream] = stream
+        contract, counts = stream.contract, self._counts(message.stream)
+        counts.table = ".".join(stream.identifier)
         counts.contract = f"{contract.id or contract.name} {contract.version}".strip() if not contract.inferred else ""
-        epoch.bind(message.stream, identifier, contract)
+        self._bind(stream)
 
     def _submit(self, block: Block, start: int, stop: int) -> None:
         """Hand the records of a part of a block to the workers."""
@@ -247,7 +243,9 @@ class Loader:
         if not len(run.lines):
             return
         stream = self._stream(run.stream, run.line_number(0))
-        self._queue(stream, run.nbytes, self._workers.submit(stage, stream.plan, stream.checker, run))
+        seals = not stream.ordered
+        job = self._workers.submit(stage, stream.plan, stream.judge, run, stream.privacy, seals=seals)
+        self._queue(stream, run.nbytes, job)
 
     def _stream(self, name: str, line: int) -> Stream:
         stream = self._streams.get(name)
@@ -259,10 +257,11 @@ class Loader:
         stream = self._stream(message.stream, line)
         roots = root_paths(self._settings.batch_roots)
         for name, row, piece in pieces(message, roots, self._settings.max_line_mb * MIB):
+            plan, judge, privacy, seals = stream.batch_plan, stream.judge, stream.privacy, not stream.ordered
             if isinstance(piece, Records):
-                job = self._workers.submit(stage, stream.batch_plan, stream.checker, piece)
+                job = self._workers.submit(stage, plan, judge, piece, privacy, seals=seals)
             else:
-                job = self._workers.submit(stage_arrow, stream.batch_plan, stream.checker, piece, row, name)
+                job = self._workers.submit(stage_arrow, plan, judge, piece, row, name, privacy, seals=seals)
             self._queue(stream, piece.nbytes, job)
 
     # ---- results, in order ----
@@ -282,32 +281,33 @@ class Loader:
             self._epoch.check()
 
     def _accept(self, job: _Job, staged: Staged) -> None:
-        name = job.stream.schema.stream
+        stream, name = job.stream, job.stream.name
+        if stream.ordered:
+            staged = stream.ordered.take(staged)
         counts = self._counts(name)
         counts.records += staged.count
+        counts.dropped += staged.dropped
         counts.input_bytes += job.nbytes
         counts.by_rule.update(staged.by_rule)
         counts.warnings.update(staged.warnings)
         self._warn_unknown(name, staged.unknown)
         counts.unknown_fields |= staged.unknown
         counts.good += staged.accepted.num_rows
-        if staged.rejected:
-            self._reject(job.stream, staged)
-        self._bound(job.stream).add(name, staged.accepted)
-
-    def _reject(self, stream: Stream, staged: Staged) -> None:
-        name = stream.schema.stream
-        if self._settings.on_violation == "strict":
-            raise strict_error(name, stream, staged)
-        counts = self._counts(name)
         counts.quarantined += len(staged.rejected)
+        if staged.failed is not None:
+            raise violation_error(name, stream, staged.failed)
         self._check_threshold(name, counts)
-        self._bound(stream).quarantine(name, staged.rejected)
+        epoch = self._bound(stream)
+        if stream.mark(staged.marks):
+            self._bind(stream)
+        if staged.rejected:
+            epoch.quarantine(name, staged.rejected)
+        epoch.add(name, staged.accepted)
 
     def _check_threshold(self, name: str, counts: StreamReport) -> None:
         limit = self._settings.max_violations
         earlier = self.report.streams.get(name)
-        total = counts.quarantined + (earlier.quarantined if earlier else 0)
+        total = counts.turned_away + (earlier.turned_away if earlier else 0)
         if limit is not None and total > limit:
             raise ViolationError(
                 f"stream '{name}': more than max_violations ({limit}) records break their contract", "see the report"
@@ -316,11 +316,25 @@ class Loader:
     def _check_shares(self) -> None:
         limit = self._settings.max_violation_pct
         for name, counts in self._open.items():
-            if limit is not None and counts.quarantined * 100 > limit * counts.records:
+            if limit is not None and counts.turned_away * 100 > limit * counts.records:
                 raise ViolationError(
                     f"stream '{name}': more than max_violation_pct ({limit:g} %) of its records break their contract",
                     "see the report",
                 )
+
+    def _check_quality(self, *, final: bool) -> None:
+        """Take the aggregate checks of the epoch, and at the end those of the run; one that fails ends the run."""
+        for stream in self._streams.values():
+            results = stream.ordered.results(final=final)
+            self._counts(stream.name).checks = [r.as_dict() for r in results]
+            for result in results:
+                if result.status in ("warn", "skip"):
+                    log.once(f"stream '{stream.name}': {result.sentence()}")
+            failed = [r.sentence() for r in results if r.status in ("fail", "error")]
+            if failed and stream.judge.policy.classes[Klass.QUALITY] is Action.FAIL:
+                raise ViolationError(f"stream '{stream.name}': {'; '.join(failed)}", "mend the data or the contract")
+            for sentence in failed:
+                log.once(f"stream '{stream.name}': {sentence}")
 
     def _warn_unknown(self, name: str, unknown: frozenset[str]) -> None:
         new = unknown - self._counts(name).unknown_fields
@@ -339,15 +353,18 @@ class Loader:
 
     def _bound(self, stream: Stream) -> Epoch:
         """Return the open epoch with the stream's table in it."""
-        epoch, name = self._opened(), stream.schema.stream
-        if not epoch.has(name):
-            epoch.bind(name, self._contracts.identifier(name, stream.contract), stream.contract)
-        return epoch
+        if not self._opened().has(stream.name):
+            self._bind(stream)
+        return self._opened()
 
-    def _publish(self) -> None:
+    def _bind(self, stream: Stream) -> None:
+        self._opened().bind(stream.name, stream.identifier, stream.contract, stream.privacy.check_table)
+
+    def _publish(self, *, final: bool = False) -> None:
         """End the epoch here: everything read so far appears in one commit, then its STATE is printed."""
         self._collect(0)
         self._check_shares()
+        self._check_quality(final=final)
         for counts in self._open.values():
             counts.check()
         state = self._position.state
@@ -370,12 +387,13 @@ class Loader:
         self.report.published(self._open)
         self._epoch, self._open = None, {}
         for stream in self._streams.values():
+            stream.ordered.start_epoch()
             self._rebind(stream)
 
     def _rebind(self, stream: Stream) -> None:
         """Carry a stream's name over to the next epoch's counts."""
-        counts = self._counts(stream.schema.stream)
-        earlier = self.report.streams.get(stream.schema.stream)
+        counts = self._counts(stream.name)
+        earlier = self.report.streams.get(stream.name)
         counts.unknown_fields |= earlier.unknown_fields if earlier else set()
 
     def _hash(self, state: State | None) -> str:
@@ -411,6 +429,8 @@ class Loader:
             return
         try:
             yield
+        except Stop as stop:
+            raise Interrupted(stop.signum) from None
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
@@ -420,7 +440,7 @@ class Loader:
             os._exit(128 + number)
         self._signal = number
         if not self._publishing:
-            raise Interrupted(number)
+            raise Stop(number)
 
 
 @contextmanager
@@ -445,13 +465,20 @@ def _open_store(settings: Settings) -> Store:
     return store
 
 
-def strict_error(name: str, stream: Stream, staged: Staged) -> ViolationError:
-    """Describe the first rejected records of a run, in mode strict."""
-    first = staged.rejected[0]
-    shown = "; ".join(f"{v.path} {v.message} (rule {v.rule})" for v in first.reasons[:5])
-    more = f" and {len(staged.rejected) - 1} more records near it" if len(staged.rejected) > 1 else ""
+def violation_error(name: str, stream: Stream, failed: tuple[Rejected, int]) -> DativoError:
+    """Describe the first record whose violation ends the run."""
+    first, count = failed
+    reasons = [violation for violation, action in first.reasons if action is Action.FAIL]
+    for reason in reasons:
+        if reason.klass == "malformed":  # that its columns are missing too says nothing more
+            return InputError(
+                f"line {first.line_number}: stream '{name}': {reason.message}",
+                "mend the tap, or set on_violation to quarantine",
+            )
+    shown = "; ".join(f"{v.path} {v.message} (rule {v.rule})" for v in reasons[:5])
+    more = f" and {count - 1} more records near it" if count > 1 else ""
     keys = {f"$.{k}" for k in stream.contract.primary_key}
-    missing = any(v.klass == "missing_required" and v.path in keys for v in first.reasons)
+    missing = any(v.klass == "missing_required" and v.path in keys for v in reasons)
     return (MissingKeyError if missing else ViolationError)(
         f"line {first.line_number}: stream '{name}': the record breaks its contract: {shown}{more}",
         "mend the source or the contract, or set on_violation to quarantine",

@@ -52,7 +52,11 @@ def check_level(name: str | None) -> None:
 
 def drop_sdk_summary() -> None:
     """Leave out two lines of the SDK: one says that nothing was done, the other what the run report says better."""
-    _logger.addFilter(lambda r: not str(r.msg).startswith(("Skipping parse of env var", "Reader '%s' completed")))
+    _logger.addFilter(_says_something)
+
+
+def _says_something(line: logging.LogRecord) -> bool:
+    return not str(line.msg).startswith(("Skipping parse of env var", "Reader '%s' completed"))
 
 
 class Progress:
@@ -70,7 +74,7 @@ class Progress:
         self._next = time.monotonic() + _EVERY_SECONDS
         published = sum(s.records for s in report.streams.values())
         held = sum(s.records for s in open_streams.values())
-        seconds = time.time() - report.started
+        seconds = report.seconds
         rate = (published + held) / max(seconds, 0.001)
         line = f"{published + held:,} records, {published:,} published in {report.epochs} epochs, {rate:,.0f}/s"
         sys.stderr.write(f"\r\x1b[K{line}, {open_bytes >> 20} MiB open")

@@ -7,70 +7,33 @@ SCHEMA, STATE, ACTIVATE_VERSION, BATCH, and RECORD lines that put their members 
 
 from __future__ import annotations
 
-import functools
 import re
 import select
 import time
-from collections import deque
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from target_dativo_iceberg.envelope import ActivateVersion, BatchFiles, Control, Schema, State, decode_control
 from target_dativo_iceberg.errors import InputError
 
 BLOCK_BYTES = 4 << 20
 # A block that is not full is handed on after this many seconds, so that a slow tap's STATE is not held back.
 LINGER_SECONDS = 0.5
 _NEWLINE = 10
+_TEXT = rb'"(?:[^"\\]|\\.)*"'
 _HEAD = re.compile(
-    rb'\{\s*"(type|stream)"\s*:\s*"([^"\\]*)"\s*,\s*"(?!\1)(type|stream)"\s*:\s*"([^"\\]*)"\s*,'
-)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Schema:
-    """SCHEMA: the shape of a stream's records and its key properties."""
-
-    stream: str
-    schema: dict[str, Any]
-    key_properties: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """STATE: `value` is the JSON text exactly as it came, to be printed as it came."""
-
-    value: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class ActivateVersion:
-    """ACTIVATE_VERSION: rows of older versions of the stream are gone at the source."""
-
-    stream: str
-    version: int
-
-
-@dataclass(frozen=True, slots=True)
-class BatchFiles:
-    """BATCH: records of a stream in files; `format` is jsonl, parquet or arrow."""
-
-    stream: str
-    format: str
-    compression: str
-    manifest: tuple[str, ...]
-
-
-Control = Schema | State | ActivateVersion | BatchFiles
+    rb'\{\s*"(type|stream)"\s*:\s*(' + _TEXT + rb')\s*,\s*"(?!\1")(type|stream)"\s*:\s*(' + _TEXT + rb")\s*,"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """A run of RECORD lines of one stream.
+    """A run of records of one stream: RECORD lines, or the lines of a BATCH file.
 
     Attributes:
         stream: its name.
@@ -78,14 +41,18 @@ class Records:
         first_line: number of the block's first line in the input, from 1.
         positions: mask over the block's lines from `offset` on: which of them these are; None when all are.
         offset: index in the block of the mask's first element.
+        numbers: numbers of the lines, when they are given one by one.
+        file: name of the BATCH file they are in, or empty.
 
     """
 
     stream: str
     lines: pa.BinaryArray
-    first_line: int
-    offset: int
-    positions: pa.BooleanArray | None
+    first_line: int = 1
+    offset: int = 0
+    positions: pa.BooleanArray | None = None
+    numbers: pa.Int64Array | None = None
+    file: str = ""
 
     @property
     def nbytes(self) -> int:
@@ -98,10 +65,17 @@ class Records:
         return int(offsets[len(self.lines)].as_py() - offsets[0].as_py())
 
     def line_number(self, row: int) -> int:
-        """Return the number in the input of a row's line."""
-        if self.positions is None:
-            return self.first_line + self.offset + row
-        return self.first_line + self.offset + int(pc.indices_nonzero(self.positions)[row].as_py())
+        """Return the number in the input, or in its file, of a row's line."""
+        if self.numbers is not None:
+            return int(self.numbers[row].as_py())
+        if self.positions is not None:
+            row = int(pc.indices_nonzero(self.positions)[row].as_py())
+        return self.first_line + self.offset + row
+
+    def where(self, row: int) -> str:
+        """Name the place of a row for people."""
+        place = f"BATCH file {self.file}: line" if self.file else "line"
+        return f"{place} {self.line_number(row)}: stream '{self.stream}'"
 
 
 class Block:
@@ -118,6 +92,7 @@ class Block:
         self.nbytes = nbytes
         self.controls: list[tuple[int, Control]] = []
         self._masks: dict[str, pa.BooleanArray] = {}
+        self._known: pa.BooleanArray | None = None
         self._lines = lines
         loose = self._sort_out()
         if loose:
@@ -134,7 +109,7 @@ class Block:
             here = mask.slice(start, stop - start)
             count = here.true_count
             if count and count == len(part):
-                found.append(Records(stream, part, self.first_line, start, None))
+                found.append(Records(stream, part, self.first_line, start))
             elif count:
                 found.append(Records(stream, part.filter(here), self.first_line, start, here))
         return found
@@ -143,13 +118,13 @@ class Block:
         """Find the streams' lines and decode the others; return RECORD lines to be put in the usual order."""
         loose: dict[int, bytes] = {}
         self._match_heads_of((0, len(self) // 2, len(self) - 1))
-        left = self._unmatched(-1)
-        while left:
-            row = left.popleft()
+        heads = len(self._masks)
+        for row in self._unmatched():
+            if len(self._masks) > heads and self._known[row].as_py():  # type: ignore[index]
+                continue
             line: bytes = self._lines[row].as_py()
             if (head := _record_head(line)) is not None:
                 self._match(*head)
-                left = self._unmatched(row)
                 continue
             message = decode_control(line, self.first_line + row)
             if isinstance(message, bytes):
@@ -166,16 +141,16 @@ class Block:
 
     def _match(self, head: bytes, stream: str) -> None:
         mask = pc.starts_with(self._lines, pattern=head)
-        known = self._masks.get(stream)
-        self._masks[stream] = mask if known is None else pc.or_(known, mask)
+        before = self._masks.get(stream)
+        self._masks[stream] = mask if before is None else pc.or_(before, mask)
+        self._known = mask if self._known is None else pc.or_(self._known, mask)
 
-    def _unmatched(self, after: int) -> deque[int]:
-        """Rows after `after` that belong to no stream yet."""
-        start = after + 1
-        if not self._masks:
-            return deque(range(start, len(self)))
-        rest = functools.reduce(pc.or_, (m.slice(start) for m in self._masks.values()))
-        return deque(row + start for row in pc.indices_nonzero(pc.invert(rest)).to_pylist())
+    def _unmatched(self) -> list[int]:
+        """Rows that belong to no stream yet."""
+        if self._known is None:
+            return list(range(len(self)))
+        rows: list[int] = pc.indices_nonzero(pc.invert(self._known)).to_pylist()
+        return rows
 
     def _rewrite(self, loose: dict[int, bytes]) -> None:
         lines = [loose.get(row) or self._lines[row].as_py() for row in range(len(self))]
@@ -189,129 +164,12 @@ def _record_head(line: bytes) -> tuple[bytes, str] | None:
     if match is None:
         return None
     kind, stream = (match[2], match[4]) if match[1] == b"type" else (match[4], match[2])
-    if kind != b"RECORD" or not stream:
+    if kind != b'"RECORD"' or stream == b'""':
         return None
     try:
-        return match[0], stream.decode()
-    except UnicodeDecodeError:
+        return match[0], msgspec.json.decode(stream, type=str)
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-
-
-# ---- one line ----
-
-
-class _Message(msgspec.Struct):
-    """Any Singer message; members are checked by kind afterwards."""
-
-    type: str
-    stream: Any = None
-    schema: Any = None
-    key_properties: Any = None
-    record: msgspec.Raw = msgspec.Raw(b"")
-    value: msgspec.Raw = msgspec.Raw(b"")
-    version: Any = None
-    encoding: Any = None
-    manifest: Any = None
-    time_extracted: Any = None
-
-
-_MESSAGE = msgspec.json.Decoder(_Message)
-_COMPRESSIONS = {None: "none", "none": "none", "gzip": "gzip", "gz": "gzip"}
-
-
-def decode_control(line: bytes, number: int) -> Control | bytes | None:
-    """Decode a line that matched no head.
-
-    Returns:
-        The message; for a RECORD with its members in an unusual order, the same line in the usual order;
-        None for a blank line.
-
-    Raises:
-        InputError: what is wrong, with the line's number.
-
-    """
-    if not line.strip():
-        return None
-    where = f"line {number}"
-    try:
-        message = _MESSAGE.decode(line)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise _undecodable(line, where, error) from None
-    if message.type == "STATE":
-        return _state(message, where)
-    if message.type not in ("SCHEMA", "RECORD", "ACTIVATE_VERSION", "BATCH"):
-        raise InputError(f"{where}: unknown message type", "known are SCHEMA, RECORD, STATE, ACTIVATE_VERSION and BATCH")
-    if not isinstance(message.stream, str) or not message.stream:
-        raise InputError(f"{where}: {message.type} without 'stream'", "mend the tap")
-    return _BY_TYPE[message.type](message, where)
-
-
-def _undecodable(line: bytes, where: str, error: Exception) -> InputError:
-    if isinstance(error, RecursionError):
-        return InputError(f"{where}: nested too deep", "mend the tap")
-    if isinstance(error, msgspec.ValidationError):
-        missing = "type" in str(error) or not line.lstrip().startswith(b"{")
-        what = "not a Singer message: no text member 'type'" if missing else "not a Singer message"
-        return InputError(f"{where}: {what}", "is this the output of a tap?")
-    if line.startswith(b"\xef\xbb\xbf"):
-        return InputError(f"{where}: starts with a byte order mark", "have the tap write UTF-8 without one")
-    ended = "" if line.endswith(b"\n") else ", and the input ends inside it"
-    return InputError(f"{where}: not JSON{ended}", "the tap wrote something else, or was cut off")
-
-
-def _schema(message: _Message, where: str) -> Schema:
-    if not isinstance(message.schema, dict):
-        raise InputError(f"{where}: SCHEMA of stream '{message.stream}' without a 'schema' object", "mend the tap")
-    keys = message.key_properties or []
-    if not isinstance(keys, list) or not all(isinstance(k, str) for k in keys):
-        raise InputError(f"{where}: 'key_properties' of stream '{message.stream}' is not a list of names", "mend the tap")
-    return Schema(message.stream, message.schema, tuple(keys))
-
-
-def _record(message: _Message, where: str) -> bytes:
-    record = bytes(message.record)
-    if not record.startswith(b"{"):
-        raise InputError(f"{where}: RECORD of stream '{message.stream}' without a 'record' object", "mend the tap")
-    extracted = message.time_extracted
-    tail = b',"time_extracted":' + msgspec.json.encode(extracted) if isinstance(extracted, str) else b""
-    stream = msgspec.json.encode(message.stream)
-    if b"\\" in stream:
-        raise InputError(f"{where}: the stream's name holds a quote, a backslash or a control character", "rename it")
-    return b'{"type":"RECORD","stream":' + stream + b',"record":' + record + tail + b"}\n"
-
-
-def _state(message: _Message, where: str) -> State:
-    value = bytes(message.value)
-    if not value:
-        raise InputError(f"{where}: STATE without 'value'", "mend the tap")
-    return State(value)
-
-
-def _activate_version(message: _Message, where: str) -> ActivateVersion:
-    if not isinstance(message.version, int):
-        raise InputError(f"{where}: ACTIVATE_VERSION of stream '{message.stream}' without a 'version' number", "mend the tap")
-    return ActivateVersion(message.stream, message.version)
-
-
-def _batch(message: _Message, where: str) -> BatchFiles:
-    encoding = message.encoding if isinstance(message.encoding, dict) else {}
-    format_, compression = encoding.get("format"), encoding.get("compression")
-    manifest = message.manifest
-    if not isinstance(manifest, list) or not all(isinstance(m, str) for m in manifest):
-        raise InputError(f"{where}: BATCH of stream '{message.stream}' without a 'manifest' list", "mend the tap")
-    if format_ not in ("jsonl", "parquet", "arrow") or compression not in _COMPRESSIONS:
-        raise InputError(
-            f"{where}: BATCH of stream '{message.stream}' in an unknown encoding", "use jsonl (gzip or none), parquet or arrow"
-        )
-    return BatchFiles(message.stream, format_, _COMPRESSIONS[compression], tuple(manifest))
-
-
-_BY_TYPE: dict[str, Any] = {
-    "SCHEMA": _schema,
-    "RECORD": _record,
-    "ACTIVATE_VERSION": _activate_version,
-    "BATCH": _batch,
-}
 
 
 # ---- blocks ----
@@ -349,7 +207,7 @@ class Reader:
         """Yield blocks in order, and None whenever the input is silent for a moment.
 
         Raises:
-            InputError: a line is longer than allowed.
+            InputError: a line is longer than allowed, or is no Singer message.
 
         """
         rest = b""
@@ -365,6 +223,9 @@ class Reader:
 
     def _block(self, data: pa.Buffer) -> Block:
         lines = line_array(data)
+        longest = pc.max(pc.binary_length(lines))
+        if longest.as_py() > self._max_line:
+            raise self._too_long(pc.index(pc.binary_length(lines), longest).as_py())
         block = Block(lines, self.lines_read + 1, data.size)
         self.lines_read += len(lines)
         return block
@@ -377,7 +238,8 @@ class Reader:
         deadline = time.monotonic() + LINGER_SECONDS
         while filled < len(memory) or not newline:
             if filled == len(memory):
-                self._refuse_long_line(filled)
+                if filled > self._max_line:
+                    raise self._too_long(0)
                 memory = memory + bytearray(len(memory))
             if self._pollable and not self._ready(deadline if newline else time.monotonic() + LINGER_SECONDS):
                 if newline:
@@ -395,12 +257,11 @@ class Reader:
         wait = max(0.0, deadline - time.monotonic())
         return bool(select.select([self._source], [], [], wait)[0])
 
-    def _refuse_long_line(self, length: int) -> None:
-        if length > self._max_line:
-            raise InputError(
-                f"line {self.lines_read + 1}: longer than max_line_mb allows ({self._max_line >> 20} MiB)",
-                "raise max_line_mb if such records are meant",
-            )
+    def _too_long(self, row: int) -> InputError:
+        return InputError(
+            f"line {self.lines_read + 1 + row}: longer than max_line_mb allows ({self._max_line >> 20} MiB)",
+            "raise max_line_mb if such records are meant",
+        )
 
 
 def _after_last_newline(view: memoryview, filled: int) -> int:
@@ -422,3 +283,6 @@ def _pollable(source: BinaryIO) -> bool:
     except (OSError, AttributeError):
         return False
     return True
+
+
+__all__ = ["ActivateVersion", "BatchFiles", "Block", "Reader", "Records", "Schema", "State", "line_array"]

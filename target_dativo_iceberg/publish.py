@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pyiceberg.exceptions import ValidationException
 from pyiceberg.table.update import AssertCreate, AssertTableUUID
 
 from target_dativo_iceberg.catalogs import store_errors
@@ -33,6 +34,9 @@ _TRY_SECONDS = 120.0
 _LONGEST_WAIT = 2.0
 _UNKNOWN_TRIES = 5
 _NAMELESS = "run."
+# They travel as headers, of which servers take 8 KiB or more in all.
+_COMMIT_PROPERTIES_BYTES = 4096
+_HEADER = "Nessie-Commit-Property-: \r\n"
 _NAMELESS_KEPT_SECONDS = 86_400
 
 
@@ -43,12 +47,14 @@ class TableChange:
     Attributes:
         destination: the table and its evolution.
         files: data files to add; with none, the table is only created or evolved.
+        removes: data files that the added ones replace, in the same snapshot.
         summary: snapshot properties, for people.
 
     """
 
     destination: Destination
     files: Sequence[DataFile] = ()
+    removes: Sequence[DataFile] = ()
     summary: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -95,6 +101,7 @@ def publish(store: Store, changes: Sequence[TableChange], checkpoint: Checkpoint
         Snapshot id by table name (dotted), for tables that got rows.
 
     Raises:
+        ConflictError: files that the change was to replace are gone: they must be read and replaced anew.
         StoreError: the catalog refused, another run of the same job published meanwhile, or other writers were
             faster for two minutes. No data file is deleted here: a commit without an answer may land yet.
 
@@ -150,20 +157,31 @@ def landed(store: Store, changes: Sequence[TableChange], checkpoint: Checkpoint)
 
 
 def _commit_properties(checkpoint: Checkpoint, changes: Sequence[TableChange]) -> dict[str, str]:
-    """What people see of a commit in Nessie's log."""
-    tables = ", ".join(c.destination.identifier[-1] for c in changes[:5]) + (" …" if len(changes) > 5 else "")
+    """What people see of a commit in Nessie's log: per table too, for as many tables as fit."""
+    tables = ", ".join(c.destination.identifier[-1] for c in changes[:5]) + (" ..." if len(changes) > 5 else "")
+    message = f"dativo: epoch {checkpoint.epoch} of run {checkpoint.run_id}: {tables}"
     properties = {
-        "message": f"dativo: epoch {checkpoint.epoch} of run {checkpoint.run_id}: {tables}".encode("ascii", "replace").decode(),
+        "message": message.encode("ascii", "replace").decode(),
         "dativo-run-id": checkpoint.run_id,
         "dativo-epoch": str(checkpoint.epoch),
+        "dativo-tables": str(len(changes)),
     }
     if checkpoint.job:
         properties["dativo-job-id"] = checkpoint.job
+    room = _COMMIT_PROPERTIES_BYTES
     for change in changes:
-        for key, value in change.summary.items():
-            if key.startswith("dativo.rows") or key == "dativo.contract-version":
-                properties[f"{key.replace('.', '-')}-{change.destination.identifier[-1]}"] = value
+        own = _of_table(change)
+        room -= sum(len(_HEADER) + len(key) + len(value) for key, value in own.items())
+        if room < 0:
+            break
+        properties |= own
     return properties
+
+
+def _of_table(change: TableChange) -> dict[str, str]:
+    name = change.destination.identifier[-1]
+    shown = {k: v for k, v in change.summary.items() if k.startswith("dativo.rows") or k == "dativo.contract-version"}
+    return {f"{key.replace('.', '-')}-{name}": value for key, value in shown.items()}
 
 
 # ---- one table ----
@@ -180,10 +198,7 @@ def _prepare(store: Store, change: TableChange, checkpoint: Checkpoint) -> Prepa
         transaction = evolved(start, destination.contracts, store.evolution)
         _same_ids(destination, transaction.table_metadata.schema())
         _set_properties(transaction, table, destination.contracts[-1], checkpoint)
-        # A table always gets a snapshot, even an empty one: it is what the next change can assert.
-        with transaction.update_snapshot(snapshot_properties=dict(change.summary)).merge_append() as append:
-            for file in change.files:
-                append.append_data_file(file)
+        _add_snapshot(transaction, change)
         snapshot = transaction.table_metadata.current_snapshot() if change.files else None
         return Prepared(
             base=table or destination.table,
@@ -198,9 +213,28 @@ def _prepare(store: Store, change: TableChange, checkpoint: Checkpoint) -> Prepa
         )
 
 
-def _set_properties(
-    transaction: Transaction, table: Table | None, contract: Contract, checkpoint: Checkpoint
-) -> None:
+def _add_snapshot(transaction: Transaction, change: TableChange) -> None:
+    """Add the change's files, in place of those it removes.
+
+    A table always gets a snapshot, even an empty one: it is what the next change can assert.
+
+    Raises:
+        ConflictError: a file to be removed is gone; what was to replace it is stale and must be made anew.
+
+    """
+    producer = transaction.update_snapshot(snapshot_properties=dict(change.summary))
+    try:
+        with producer.overwrite() if change.removes else producer.merge_append() as snapshot_producer:
+            for file in change.files:
+                snapshot_producer.append_data_file(file)
+            for file in change.removes:
+                snapshot_producer.delete_data_file(file)
+    except ValidationException as error:
+        name = ".".join(change.destination.identifier)
+        raise ConflictError(f"table {name}: another writer has replaced the same files", "run again") from error
+
+
+def _set_properties(transaction: Transaction, table: Table | None, contract: Contract, checkpoint: Checkpoint) -> None:
     """Set the checkpoint, and what describes the contract where it has changed; sweep checkpoints of nameless runs."""
     have = table.properties if table else {}
     described = {k: v for k, v in contract_properties(contract).items() if table is not None and have.get(k) != v}

@@ -12,8 +12,9 @@ import msgspec
 import pyarrow as pa
 
 from target_dativo_iceberg.contract.arrow import arrow_schema
-from target_dativo_iceberg.contract.coerce import Violation
+from target_dativo_iceberg.contract.findings import Violation
 from target_dativo_iceberg.contract.model import Contract, Field, Kind, Partition, Type
+from target_dativo_iceberg.contract.policy import Action
 
 SUFFIX = "__quarantine"
 
@@ -68,16 +69,16 @@ class Rejected:
     Attributes:
         line_number: its line in the input, from 1.
         record: JSON text of the record.
-        reasons: why, in order.
+        reasons: why, in order, each with what the policy says of it.
 
     """
 
     line_number: int
     record: bytes
-    reasons: Sequence[Violation]
+    reasons: Sequence[tuple[Violation, Action]]
 
 
-def rows(run_id: str, stream: str, contract: Contract, rejected: Sequence[Rejected], action: str) -> pa.RecordBatch:
+def rows(run_id: str, stream: str, contract: Contract, rejected: Sequence[Rejected]) -> pa.RecordBatch:
     """Return rejected records as rows of the quarantine table."""
     now = datetime.now(UTC)
     fixed: dict[str, Any] = {
@@ -90,28 +91,28 @@ def rows(run_id: str, stream: str, contract: Contract, rejected: Sequence[Reject
         "_replayed_at": None,
     }
     schema = arrow_schema(contract_of("quarantine"))
-    return pa.RecordBatch.from_pylist([{**fixed, **_row(r, contract.primary_key, action)} for r in rejected], schema)
+    return pa.RecordBatch.from_pylist([{**fixed, **_row(r, contract.primary_key)} for r in rejected], schema)
 
 
-def _row(rejected: Rejected, keys: Sequence[str], action: str) -> Mapping[str, Any]:
+def _row(rejected: Rejected, keys: Sequence[str]) -> Mapping[str, Any]:
     text = rejected.record.decode("utf-8", "replace")
     return {
         "_seq": rejected.line_number,
-        "_errors": [_error(v, action) for v in rejected.reasons],
+        "_errors": [_error(violation, action) for violation, action in rejected.reasons],
         "_record": text,
         "_record_sha256": hashlib.sha256(rejected.record).hexdigest(),
         "_keys": _keys(rejected.record, keys),
     }
 
 
-def _error(violation: Violation, action: str) -> dict[str, str]:
+def _error(violation: Violation, action: Action) -> dict[str, str]:
     return {
         "field": violation.path.removeprefix("$").strip(".").partition(".")[0].partition("[")[0],
         "path": violation.path,
         "class": violation.klass,
         "rule": violation.rule,
         "severity": "error",
-        "action": action,
+        "action": action.value,
         "message": violation.message,
     }
 
@@ -119,6 +120,6 @@ def _error(violation: Violation, action: str) -> dict[str, str]:
 def _keys(record: bytes, keys: Sequence[str]) -> str:
     try:
         found = msgspec.json.decode(record, type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return "{}"
     return msgspec.json.encode({k: found[k] for k in keys if k in found}).decode("utf-8", "replace")

@@ -14,9 +14,10 @@ import pyarrow as pa
 from target_dativo_iceberg import names, publish, quarantine
 from target_dativo_iceberg.batch import Plan
 from target_dativo_iceberg.contract import choose, load
-from target_dativo_iceberg.contract.check import Checker
 from target_dativo_iceberg.contract.coerce import NotJsonError, decode
 from target_dativo_iceberg.contract.model import Contract, ContractSet
+from target_dativo_iceberg.contract.policy import PRESETS, Action, Klass, Policy
+from target_dativo_iceberg.contract.verdict import Judge
 from target_dativo_iceberg.errors import ContractError, StoreError
 from target_dativo_iceberg.files import FileWriter
 from target_dativo_iceberg.messages import Records, Schema
@@ -95,12 +96,16 @@ class Contractor:
         return replace(contract, fields=contract.fields + extra)
 
 
+# A record that still breaks the contract stays where it is; members the contract does not have are left out.
+_STAYS = Policy({**PRESETS["quarantine"], Klass.UNKNOWN_FIELD: Action.DROP})
+
+
 @dataclass(frozen=True, slots=True)
 class Lane:
     """A stream's way into the good table."""
 
     plan: Plan
-    checker: Checker
+    judge: Judge
     good: RowGroups
 
 
@@ -170,7 +175,7 @@ class Attempt:
             contract = contracts.contract(stream)
             self._destination = self._store.destination(self._identifier, contract, self._destination)
             good = RowGroups(self._writer(self._destination))
-            self._lanes[stream] = Lane(Plan(contract, {}, bare=True), Checker(contract), good)
+            self._lanes[stream] = Lane(Plan(contract, {}, bare=True), Judge(contract, _STAYS), good)
         return self._lanes[stream]
 
     def _writer(self, destination: Destination) -> FileWriter:
@@ -184,7 +189,7 @@ class Attempt:
         lines = [text.encode() for text in rows.column("_record").to_pylist()]
         whole = [i for i, line in enumerate(lines) if is_object(line)]
         staged = stage(
-            lane.plan, lane.checker, Records(stream, pa.array([lines[i] + b"\n" for i in whole]), 0, 0, None)
+            lane.plan, lane.judge, Records(stream, pa.array([lines[i] + b"\n" for i in whole]), 0, 0, None)
         )
         lane.good.add(staged.accepted)
         self.report.broken_by.update(staged.by_rule)

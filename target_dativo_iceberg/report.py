@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from target_dativo_iceberg.errors import DativoError, StoreError
+from target_dativo_iceberg.quarantine import SUFFIX
 
 
 @dataclass(slots=True)
@@ -26,6 +27,7 @@ class StreamReport:
     good: int = 0
     quarantined: int = 0
     dropped: int = 0
+    checks: list[dict[str, Any]] = field(default_factory=list)
     by_rule: Counter[str] = field(default_factory=Counter)
     warnings: Counter[str] = field(default_factory=Counter)
     unknown_fields: set[str] = field(default_factory=set)
@@ -34,6 +36,11 @@ class StreamReport:
     file_bytes: int = 0
     snapshot_id: int | None = None
     seconds: float = 0.0
+
+    @property
+    def turned_away(self) -> int:
+        """Records that were not written to the table."""
+        return self.quarantined + self.dropped
 
     def check(self) -> None:
         """Assert that nothing was lost on the way.
@@ -58,9 +65,11 @@ class StreamReport:
             "records": self.records,
             "good": self.good,
             "quarantined": self.quarantined,
+            "quarantine_table": f"{self.table}{SUFFIX}" if self.quarantined else None,
             "dropped": self.dropped,
             "by_rule": dict(self.by_rule.most_common()),
             "warnings": dict(self.warnings.most_common()),
+            "checks": self.checks,
             "unknown_fields": sorted(self.unknown_fields),
             "input_bytes": self.input_bytes,
             "files": self.files,
@@ -74,6 +83,7 @@ class StreamReport:
         for name in ("records", "good", "quarantined", "dropped", "input_bytes", "files", "file_bytes", "seconds"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.by_rule += other.by_rule
+        self.checks = other.checks or self.checks
         self.warnings += other.warnings
         self.unknown_fields |= other.unknown_fields
         self.snapshot_id = other.snapshot_id or self.snapshot_id
@@ -95,6 +105,8 @@ class RunReport:
     """The whole run.
 
     Attributes:
+        started: when the run began, seconds since 1970.
+        began: the same moment on the clock that only goes forward.
         epochs: how many were published.
         states: how many STATE lines were printed.
         streams: counts of published epochs.
@@ -108,6 +120,7 @@ class RunReport:
     job_id: str | None = None
     tenant_id: str | None = None
     started: float = field(default_factory=time.time)
+    began: float = field(default_factory=time.monotonic)
     epochs: int = 0
     states: int = 0
     streams: dict[str, StreamReport] = field(default_factory=dict)
@@ -132,7 +145,7 @@ class RunReport:
             "status": self.status,
             "error": self._error(),
             "started_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.started)),
-            "seconds": round(time.time() - self.started, 3),
+            "seconds": round(self.seconds, 3),
             "epochs": self.epochs,
             "states": self.states,
             "totals": {n: sum(s[n] for s in total) for n in names},
@@ -147,13 +160,18 @@ class RunReport:
             return {"code": self.error.code, "message": self.error.message}
         return {"code": "failed", "message": f"unforeseen {type(self.error).__name__}"}
 
+    @property
+    def seconds(self) -> float:
+        """How long the run has taken, whatever is done to the clock."""
+        return time.monotonic() - self.began
+
     def line(self) -> str:
         """One line for the log."""
         totals = self.as_dict()["totals"]
         dropped = sum(s.records for s in self.unpublished.values())
         return (
             f"{self.status}: published {totals['records']} records in {self.epochs} epochs, {totals['good']} good and "
-            f"{totals['quarantined']} quarantined, in {totals['files']} files, {time.time() - self.started:.2f} s"
+            f"{totals['quarantined']} quarantined, in {totals['files']} files, {self.seconds:.2f} s"
             + (f"; {dropped} records read after that are not published" if dropped else "")
         )
 

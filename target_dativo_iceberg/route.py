@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from target_dativo_iceberg import log, names
-from target_dativo_iceberg.contract.model import Contract, ContractSet
+from target_dativo_iceberg.contract.model import Contract, ContractSet, Field, Type
 from target_dativo_iceberg.contract.singer import Property, contract_of
 from target_dativo_iceberg.errors import ContractError, InputError
 from target_dativo_iceberg.messages import Schema
@@ -145,11 +145,35 @@ def _keyed(contract: Contract, message: Schema) -> Contract:
 
 
 def _refuse_case_twins(contract: Contract) -> None:
+    """Refuse names that engines cannot tell apart: by case, at every level, or a dotted name beside a member."""
     seen: dict[str, str] = {}
-    for field in contract.fields:
-        other = seen.setdefault(field.name.lower(), field.name)
-        if other != field.name:
+    for path in _paths(contract.fields, ""):
+        other = seen.setdefault(path.lower(), path)
+        if other != path:
             raise InputError(
-                f"stream '{contract.name}': properties '{other}' and '{field.name}' differ only by case",
+                f"stream '{contract.name}': properties '{other}' and '{path}' differ only by case",
                 "rename one with stream_maps",
             )
+    dotted = [
+        path
+        for path in (p for p in _paths(contract.fields, "") if "\0" in p)
+        if path.replace("\0", ".").lower() in {f.name.lower() for f in contract.fields}
+    ]
+    if dotted:
+        raise InputError(
+            f"stream '{contract.name}': property '{dotted[0].replace(chr(0), '.')}' has the name of a member of another",
+            "rename one with stream_maps",
+        )
+
+
+def _paths(fields: Sequence[Field], prefix: str) -> Iterator[str]:
+    """Yield the path of every member, levels apart by NUL, which no name holds."""
+    for field in fields:
+        yield prefix + field.name
+        yield from _inside(field.type, f"{prefix}{field.name}\0")
+
+
+def _inside(type_: Type, prefix: str) -> Iterator[str]:
+    yield from _paths(type_.fields, prefix)
+    if type_.item is not None:
+        yield from _inside(type_.item.type, f"{prefix}[]\0")

@@ -96,13 +96,29 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("require_contract", "boolean", False, "Refuse a stream that no contract covers.", "contract"),
     Setting(
         "on_violation",
-        "string",
+        "string|object",
         "strict",
         "What a record that breaks its contract causes: `strict` fails the run and publishes nothing of the open "
-        "epoch; `quarantine` puts the record with all its reasons in `<table>__quarantine`, in the same commit.",
+        "epoch; `quarantine` puts the record with all its reasons in `<table>__quarantine`, in the same commit; `warn` "
+        "nulls or keeps what it can; or an object of classes, fields and rules with actions (docs/contracts.md).",
         "contract",
-        choices=("strict", "quarantine"),
         aliases=("schema_validation_mode",),
+    ),
+    Setting(
+        "privacy",
+        "object|array",
+        None,
+        "What is done to protected columns before anything is written: rules that match classification, tags, name or "
+        "path, with actions drop, null, redact, hash, token, partial, encrypt (docs/privacy.md).",
+        "contract",
+    ),
+    Setting("privacy_key", "string", None, "Key of hash, token and encrypt: 32 random bytes in hex.", "contract", secret=True),
+    Setting(
+        "require_privacy_rule",
+        "boolean",
+        False,
+        "Refuse a contract with a column classified restricted, confidential or pii that no privacy rule covers.",
+        "contract",
     ),
     Setting(
         "max_violations",
@@ -240,7 +256,9 @@ def json_schema() -> dict[str, Any]:
 
 
 def _property(setting: Setting) -> dict[str, Any]:
-    node: dict[str, Any] = {"type": [setting.kind, "null"], "description": setting.description}
+    node: dict[str, Any] = {"type": [*setting.kind.split("|"), "null"], "description": setting.description}
+    if "array" in setting.kind and setting.kind != "array":
+        node["items"] = {}
     if setting.kind == "array":
         node["items"] = {"type": "string"}
     if setting.default not in (None, {}, []):

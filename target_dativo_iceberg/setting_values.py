@@ -89,6 +89,21 @@ def _json(value: Any) -> dict[str, Any]:
     return found
 
 
+def _text_or_object(value: Any) -> str | dict[str, Any]:
+    if isinstance(value, str) and not value.lstrip().startswith("{"):
+        return _string(value)
+    if isinstance(value, (str, dict)):
+        return _json(value)
+    raise ValueError("must be a text or an object")
+
+
+def _object_or_array(value: Any) -> dict[str, Any] | list[Any]:
+    found = _parsed(value) if isinstance(value, str) else value
+    if not isinstance(found, (dict, list)):
+        raise ValueError("must be an object or a list")
+    return found
+
+
 def _property_text(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
@@ -123,4 +138,6 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "object": _object,
     "array": _array,
     "json": _json,
+    "string|object": _text_or_object,
+    "object|array": _object_or_array,
 }

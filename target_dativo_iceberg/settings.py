@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,7 +16,6 @@ from target_dativo_iceberg.setting_values import read, typed
 
 MIB = 1 << 20
 DEFAULT_WAREHOUSE = "./warehouse"
-_ALIAS_VALUES = {"schema_validation_mode": {"warn": "quarantine"}}
 # These end up in snapshots, table properties and names of files.
 _IDENTITIES = ("job_id", "run_id", "tenant_id")
 _IDENTITY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@=+-]{0,199}")
@@ -48,7 +47,10 @@ class Settings:
     contract_map: Mapping[str, str] = field(default_factory=dict)
     require_active: bool = False
     require_contract: bool = False
-    on_violation: str = "strict"
+    on_violation: Any = "strict"
+    privacy: Any = None
+    privacy_key: str | None = None
+    require_privacy_rule: bool = False
     max_violations: int | None = None
     max_violation_pct: float | None = None
     evolution: str = "merge"
@@ -97,13 +99,13 @@ def parse(config: Mapping[str, Any]) -> Settings:
     problems: list[str] = []
     for key, raw in config.items():
         try:
-            name = _known(key)
+            name = _known(key, values)
             if raw is None or raw == "":
                 continue
             if key in SDK_SETTINGS:
                 mapping[key] = read(SDK_SETTINGS[key], raw)
             else:
-                values[name] = typed(BY_NAME[key], _meaning(key, raw))
+                values[name] = typed(BY_NAME[key], raw)
         except ValueError as error:
             problems.append(f"setting '{key}' {error}")
     if problems:
@@ -114,12 +116,13 @@ def parse(config: Mapping[str, Any]) -> Settings:
     return settings
 
 
-def _known(key: str) -> str:
+def _known(key: str, given: Container[str]) -> str:
     """Return the name of the setting that a key stands for."""
-    if key in SDK_SETTINGS:
-        return key
-    if key in BY_NAME:
-        return BY_NAME[key].name
+    name = key if key in SDK_SETTINGS else BY_NAME[key].name if key in BY_NAME else None
+    if name in given:
+        raise ValueError(f"is given twice: '{name}' has another name")
+    if name is not None:
+        return name
     near = nearest(key)
     raise ValueError("is unknown" + (f" (did you mean '{near}'?)" if near else ""))
 
@@ -127,10 +130,6 @@ def _known(key: str) -> str:
 def nearest(key: str) -> str | None:
     """Return the name of a setting that a key is probably meant to be."""
     return next(iter(difflib.get_close_matches(key, [*BY_NAME, *SDK_SETTINGS], n=1)), None)
-
-
-def _meaning(key: str, raw: Any) -> Any:
-    return _ALIAS_VALUES.get(key, {}).get(raw, raw) if isinstance(raw, str) else raw
 
 
 def _check_together(settings: Settings) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pyiceberg.exceptions import NoSuchTableError
+from pyiceberg.exceptions import NoSuchTableError, TableAlreadyExistsError
 from pyiceberg.table import CreateTableTransaction, StagedTable, Table, Transaction
 
 from target_dativo_iceberg import log
@@ -25,7 +25,7 @@ from target_dativo_iceberg.contract.evolution import (
     stable_ids,
 )
 from target_dativo_iceberg.contract.model import Contract
-from target_dativo_iceberg.errors import EvolutionError
+from target_dativo_iceberg.errors import EvolutionError, StoreError
 from target_dativo_iceberg.files import FileTarget
 from target_dativo_iceberg.iceberg_types import contract_fields, iceberg_schema, iceberg_type
 
@@ -120,9 +120,14 @@ class Store:
 
         """
         found = self.load(identifier) if before is None else before.table
+        staged = self._staged(identifier, contract) if found is None else None
+        if found is None and staged is None:
+            found = self.load(identifier)
         if found is not None and identifier not in self._remembered:
             self._see(identifier, found)
-        table = found or self._staged(identifier, contract)
+        table = found or staged
+        if table is None:
+            raise StoreError(f"table {'.'.join(identifier)} was made and dropped meanwhile", "run again")
         creates = before.creates if before else found is None
         contracts = (*(before.contracts if before else ()), contract)
         schema = evolved(table.transaction(), contracts, self.evolution).table_metadata.schema()
@@ -140,13 +145,17 @@ class Store:
             self._remembered.add(identifier)
             self.checkpoints[identifier, key] = text
 
-    def _staged(self, identifier: Identifier, contract: Contract) -> StagedTable:
+    def _staged(self, identifier: Identifier, contract: Contract) -> StagedTable | None:
+        """Return a table to be created, or None when another writer has created it meanwhile."""
         self._make_namespace(identifier[:-1])
         properties = _NEW_TABLE_PROPERTIES | contract_properties(contract) | dict(self._settings.table_properties)
         with store_errors(f"preparing table {'.'.join(identifier)}"):
-            transaction = self.catalog.create_table_transaction(
-                identifier, iceberg_schema(contract), properties=properties
-            )
+            try:
+                transaction = self.catalog.create_table_transaction(
+                    identifier, iceberg_schema(contract), properties=properties
+                )
+            except TableAlreadyExistsError:
+                return None
         staged = transaction._table
         assert isinstance(staged, StagedTable)
         return staged

@@ -17,7 +17,15 @@ from singer_sdk.singerlib.encoding.base import GenericSingerReader
 from singer_sdk.sinks import Sink
 
 from target_dativo_iceberg import config, log
-from target_dativo_iceberg.errors import DativoError, InputError, MissingKeyError, RecordBeforeSchemaError, StoreError
+from target_dativo_iceberg.errors import (
+    DativoError,
+    InputError,
+    Interrupted,
+    MissingKeyError,
+    RecordBeforeSchemaError,
+    Stop,
+    StoreError,
+)
 from target_dativo_iceberg.loader import Loader
 from target_dativo_iceberg.report import RunReport
 from target_dativo_iceberg.route import Contracts
@@ -118,7 +126,7 @@ class TargetDativoIceberg(Target):
             contracts = Contracts(settings, _documents(settings))
             Loader(settings, contracts, source, emit, _maps(settings), report=report).run()
         except BaseException as error:
-            report.error = error
+            report.error = Interrupted(error.signum) if isinstance(error, Stop) else error
             with contextlib.suppress(StoreError):
                 self._keep(report)
             log.say(f"run report: {report.line()}")

@@ -8,28 +8,25 @@ convert to the same value.
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Context, Decimal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from target_dativo_iceberg.contract import cast_text
 from target_dativo_iceberg.contract.arrow import arrow_type
+from target_dativo_iceberg.contract.masks import Cast, UnsureError, either, flagged, nulled, refuse
 from target_dativo_iceberg.contract.model import Kind, Type
 
-# Largest integer up to which every integer is a double.
+# Below it every integer is a double, so that a double this small is the number that came.
 _EXACT_DOUBLE = 2.0**53
-_ISO_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
-_ISO_NAIVE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?$"
-_ISO_ZONED = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:?[0-9]{2})$"
-_ISO_TIME = r"^[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?$"
-_UUID = r"^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$"
-_WHOLE = r"^-?[0-9]{1,18}$"
-_NUMBER = r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?$"
-
-Cast = tuple[pa.Array, pa.BooleanArray | None]
-
-
-class UnsureError(Exception):
-    """No row of the column could be cast; all go to the record-by-record reader."""
+# Every double up to here rounds to a finite 32-bit float.
+_SURE_FLOAT = 3.4e38
+_ALL_DIGITS = Context(prec=38)
+_FIRST_DAY, _LAST_DAY = -719_162, 2_932_896
+_DAY = 86_400_000_000
+_UTC = pa.timestamp("us", "UTC")
+_NAIVE = pa.timestamp("us")
 
 
 def cast(array: pa.Array, type_: Type) -> Cast:
@@ -42,231 +39,279 @@ def cast(array: pa.Array, type_: Type) -> Cast:
     Returns:
         The column in the contract's Arrow type (n rows, null where unsure) and the mask of unsure rows, or None.
 
-    Raises:
-        UnsureError: the whole column is unsure.
-
     """
-    if pa.types.is_null(array.type):
+    if array.null_count == len(array):
         return pa.nulls(len(array), arrow_type(type_)), None
-    if pa.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
+    array = plain(array)
     try:
         return _CASTS[type_.kind](array, type_)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
-        raise UnsureError from error
+    except (UnsureError, pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
+        return pa.nulls(len(array), arrow_type(type_)), array.is_valid()
 
 
-def _matching(array: pa.Array, pattern: str, convert: Callable[[pa.Array], pa.Array]) -> Cast:
-    """Convert the texts that match a pattern; the others are unsure. Mostly all do, so that is tried first."""
-    try:
-        return convert(array), None
-    except pa.ArrowInvalid:
-        fits = pc.match_substring_regex(array, pattern)
-        return convert(pc.if_else(fits, array, pa.scalar(None, array.type))), _mask(pc.invert(fits))
+def plain(array: pa.Array) -> pa.Array:
+    """Return an array in the layout that casts and kernels know: no dictionary, view, run or extension type."""
+    type_ = array.type
+    if isinstance(type_, pa.BaseExtensionType):
+        return plain(array.storage)
+    if pa.types.is_dictionary(type_):
+        return plain(array.dictionary_decode())
+    if pa.types.is_run_end_encoded(type_):
+        return plain(pc.run_end_decode(array))
+    layout = _layout(type_)
+    return array if layout == type_ else array.cast(layout)
 
 
-def _mask(array: pa.Array) -> pa.BooleanArray | None:
-    mask = pc.fill_null(array, False)
-    return mask if pc.any(mask, min_count=0).as_py() else None
+def _layout(type_: pa.DataType) -> pa.DataType:
+    if pa.types.is_large_string(type_) or pa.types.is_string_view(type_):
+        return pa.string()
+    if pa.types.is_large_binary(type_) or pa.types.is_binary_view(type_):
+        return pa.binary()
+    if pa.types.is_map(type_):
+        return pa.list_(pa.struct([("key", type_.key_type), ("value", type_.item_type)]))
+    return pa.list_(type_.value_type) if is_list_like(type_) and not pa.types.is_list(type_) else type_
 
 
-def _nulled(array: pa.Array, mask: pa.BooleanArray | None) -> Cast:
-    return (array, None) if mask is None else (pc.if_else(mask, pa.scalar(None, array.type), array), mask)
+def is_list_like(type_: pa.DataType) -> bool:
+    """Whether a type is one of Arrow's five lists."""
+    types = pa.types
+    return any(
+        test(type_)
+        for test in (
+            types.is_list,
+            types.is_large_list,
+            types.is_fixed_size_list,
+            types.is_list_view,
+            types.is_large_list_view,
+        )
+    )
 
 
 def _is_text(array: pa.Array) -> bool:
-    return pa.types.is_string(array.type) or pa.types.is_large_string(array.type)
-
-
-def _refuse(condition: bool) -> None:
-    if condition:
-        raise UnsureError
+    return bool(pa.types.is_string(array.type))
 
 
 # ---- scalars ----
 
 
 def _string(array: pa.Array, _: Type) -> Cast:
-    _refuse(not (_is_text(array) or pa.types.is_signed_integer(array.type)))
+    refuse(not (_is_text(array) or pa.types.is_signed_integer(array.type) or pa.types.is_binary(array.type)))
     return array.cast(pa.string()), None
 
 
 def _integer(array: pa.Array, type_: Type) -> Cast:
-    target = arrow_type(type_)
     if _is_text(array):
-        return _narrowed(_matching(array, _WHOLE, lambda a: a.cast(pa.int64())), target)
-    if pa.types.is_decimal(array.type):
-        floor = pc.floor(array)
-        return _nulled(floor.cast(target), _mask(pc.not_equal(floor, array)))
-    _refuse(not pa.types.is_integer(array.type))
-    return _narrowed((array, None), target)
+        values, unsure = cast_text.integers(array)
+    elif pa.types.is_decimal(array.type) or pa.types.is_floating(array.type):
+        values, unsure = _whole(array)
+    else:
+        refuse(not pa.types.is_integer(array.type))
+        values, unsure = array.cast(pa.int64()), None
+    if type_.bits == 64:
+        return values, unsure
+    wide = flagged(pc.or_(pc.less(values, -(2**31)), pc.greater(values, 2**31 - 1)))
+    values, unsure = nulled(values, either(unsure, wide))
+    return values.cast(pa.int32()), unsure
 
 
-def _narrowed(found: Cast, target: pa.DataType) -> Cast:
-    return (found[0] if found[0].type == target else found[0].cast(target)), found[1]
+def _whole(array: pa.Array) -> Cast:
+    """Integers among decimals or doubles."""
+    whole = pc.floor(array)
+    limit = pa.scalar(int(_EXACT_DOUBLE), pa.int64()).cast(array.type)
+    values, unsure = nulled(whole, flagged(pc.invert(pc.and_(pc.less(pc.abs(whole), limit), pc.equal(whole, array)))))
+    return values.cast(pa.int64()), unsure
 
 
 def _double(array: pa.Array, type_: Type) -> Cast:
     if _is_text(array):
-        values, unsure = _matching(array, _NUMBER, lambda a: a.cast(pa.float64()))
+        values, unsure = cast_text.doubles(array)
     else:
-        _refuse(not (pa.types.is_floating(array.type) or pa.types.is_integer(array.type)))
+        refuse(not (pa.types.is_floating(array.type) or pa.types.is_integer(array.type)))
         values, unsure = array.cast(pa.float64()), None
-    # Integers above 2**53 may not be doubles, and infinities are not numbers: let the slow reader look.
-    odd = _mask(pc.invert(pc.less_equal(pc.abs(values), _EXACT_DOUBLE)))
-    unsure = unsure if odd is None else (odd if unsure is None else pc.or_(odd, unsure))
-    values, unsure = _nulled(values, unsure)
+    # What is larger may be an integer that was rounded; infinities and NaN are not smaller than anything.
+    odd = flagged(pc.invert(pc.less(pc.abs(values), _EXACT_DOUBLE)))
+    values, unsure = nulled(values, either(unsure, odd))
     if type_.kind is Kind.FLOAT:
-        values, unsure = _nulled(values, _either(unsure, _mask(pc.greater(pc.abs(values), 3.0e38))))
+        values, unsure = nulled(values, either(unsure, flagged(pc.greater(pc.abs(values), _SURE_FLOAT))))
         values = values.cast(pa.float32(), safe=False)
     return values, unsure
 
 
-def _either(left: pa.BooleanArray | None, right: pa.BooleanArray | None) -> pa.BooleanArray | None:
-    if left is None or right is None:
-        return right if left is None else left
-    return pc.or_(left, right)
-
-
 def _decimal(array: pa.Array, type_: Type) -> Cast:
     target = pa.decimal128(type_.precision, type_.scale)
+    unsure = None
     if _is_text(array):
-        whole, scale = type_.precision - type_.scale, type_.scale
-        fraction = rf"(\.[0-9]{{1,{scale}}})?" if scale else ""
-        return _matching(array, rf"^-?[0-9]{{1,{max(whole, 1)}}}{fraction}$", lambda a: a.cast(target))
-    _refuse(not (pa.types.is_decimal(array.type) or pa.types.is_integer(array.type)))
-    return array.cast(target), None
+        values, unsure = cast_text.decimals(array, type_.precision, type_.scale)
+    elif pa.types.is_integer(array.type):
+        values = array.cast(target)
+    else:
+        refuse(not pa.types.is_decimal(array.type))
+        values = array if array.type.scale == type_.scale else _rescaled(array, type_.scale)
+    # The parsers check the digits that came, not those that the scale adds.
+    largest = pa.scalar(Decimal(10**type_.precision - 1).scaleb(-type_.scale, _ALL_DIGITS), values.type)
+    values, unsure = nulled(values, either(unsure, flagged(pc.greater(pc.abs(values), largest))))
+    return values.cast(target), unsure
+
+
+def _rescaled(array: pa.Array, scale: int) -> pa.Array:
+    """Change a scale where nothing can overflow, which Arrow would not notice."""
+    refuse(array.type.precision > _ALL_DIGITS.prec)
+    return array.cast(pa.decimal256(2 * _ALL_DIGITS.prec, scale))
 
 
 def _boolean(array: pa.Array, _: Type) -> Cast:
     if _is_text(array):
-        unsure = _mask(pc.invert(pc.is_in(array, pa.array(["true", "false", None], array.type))))
-        return _nulled(pc.equal(array, "true"), unsure)
-    _refuse(not pa.types.is_boolean(array.type))
+        unsure = flagged(pc.invert(pc.is_in(array, pa.array(["true", "false", None]))))
+        return nulled(pc.equal(array, "true"), unsure)
+    refuse(not pa.types.is_boolean(array.type))
     return array, None
 
 
 def _date(array: pa.Array, type_: Type) -> Cast:
     if _is_text(array):
-        _refuse(bool(type_.formats))
-        return _matching(array, _ISO_DATE, lambda a: a.cast(pa.date32()))
-    _refuse(not pa.types.is_date32(array.type))
-    return array, None
+        refuse(bool(type_.formats))
+        values, unsure = cast_text.dates(array)
+    else:
+        refuse(not pa.types.is_date(array.type))
+        values, unsure = array.cast(pa.date32()), None
+    return _within(values, unsure, pa.scalar(_FIRST_DAY, pa.date32()), pa.scalar(_LAST_DAY, pa.date32()))
+
+
+def _within(values: pa.Array, unsure: pa.BooleanArray | None, first: pa.Scalar, last: pa.Scalar) -> Cast:
+    """Years 1 to 9999: what every reader of the table can hold."""
+    outside = flagged(pc.or_(pc.less(values, first), pc.greater(values, last)))
+    return nulled(values, either(unsure, outside))
 
 
 def _time(array: pa.Array, type_: Type) -> Cast:
     if _is_text(array):
-        _refuse(bool(type_.formats))
-        return _matching(array, _ISO_TIME, _time_of_text)
-    _refuse(not (pa.types.is_time(array.type) and array.type.unit in ("s", "ms", "us")))
+        refuse(bool(type_.formats))
+        return cast_text.times(array)
+    refuse(not pa.types.is_time(array.type))
     return array.cast(pa.time64("us")), None
 
 
-def _time_of_text(array: pa.Array) -> pa.Array:
-    # Arrow casts no text to a time; it does cast a timestamp.
-    moment = pc.binary_join_element_wise(pa.scalar("1970-01-01", array.type), array, pa.scalar("T", array.type))
-    return moment.cast(pa.timestamp("us")).cast(pa.time64("us"))
-
-
-_UTC = pa.timestamp("us", "UTC")
-_NAIVE = pa.timestamp("us")
-
-
 def _timestamptz(array: pa.Array, type_: Type) -> Cast:
-    if not _is_text(array):
-        _refuse(not pa.types.is_timestamp(array.type) or array.type.tz is None)
-        return array.cast(_UTC), None
-    _refuse(bool(type_.formats))
-    try:
-        return array.cast(_UTC), None
-    except pa.ArrowInvalid:
-        return _mixed_zones(array, type_, _UTC)
+    if _is_text(array):
+        refuse(bool(type_.formats))
+        values, unsure = cast_text.instants(array, type_.naive_zone == "UTC")
+    else:
+        values, unsure = _converted(array, _UTC, type_), None
+    return _within_instants(values, unsure)
 
 
 def _timestamp(array: pa.Array, type_: Type) -> Cast:
-    if not _is_text(array):
-        _refuse(not pa.types.is_timestamp(array.type) or array.type.tz is not None)
-        return array.cast(_NAIVE), None
-    _refuse(bool(type_.formats))
-    try:
-        return array.cast(_NAIVE), None
-    except pa.ArrowInvalid:
-        return _mixed_zones(array, type_, _NAIVE)
+    if _is_text(array):
+        refuse(bool(type_.formats))
+        values, unsure = cast_text.date_times(array, type_.naive_zone == "UTC")
+    else:
+        values, unsure = _converted(array, _NAIVE, type_), None
+    return _within_instants(values, unsure)
 
 
-def _mixed_zones(array: pa.Array, type_: Type, target: pa.DataType) -> Cast:
-    """Read texts with and without a zone; the zone of the others is UTC if the type says so, else they are unsure."""
-    none = pa.scalar(None, array.type)
-    zoned = pc.match_substring_regex(array, _ISO_ZONED)
-    naive = pc.match_substring_regex(array, _ISO_NAIVE)
-    if type_.naive_zone != "UTC":
-        own, other = (zoned, _UTC) if target == _UTC else (naive, _NAIVE)
-        return pc.if_else(own, array, none).cast(other), _mask(pc.invert(own))
-    values = pc.if_else(zoned, array, none).cast(_UTC).cast(target)
-    others = pc.if_else(naive, array, none).cast(_NAIVE).cast(target)
-    return pc.coalesce(values, others), _mask(pc.invert(pc.or_(zoned, naive)))
+def _converted(array: pa.Array, target: pa.DataType, type_: Type) -> pa.Array:
+    """Cast timestamps of an Arrow file; where one side has a zone and the other has none, only if it is UTC."""
+    refuse(not pa.types.is_timestamp(array.type))
+    refuse((array.type.tz is None) != (target.tz is None) and type_.naive_zone != "UTC")
+    return array.cast(_NAIVE if array.type.tz is None else _UTC).cast(target)
+
+
+def _within_instants(values: pa.Array, unsure: pa.BooleanArray | None) -> Cast:
+    first, last = (pa.scalar(n, values.type) for n in (_FIRST_DAY * _DAY, (_LAST_DAY + 1) * _DAY - 1))
+    return _within(values, unsure, first, last)
 
 
 def _uuid(array: pa.Array, _: Type) -> Cast:
-    if not _is_text(array):
-        _refuse(array.type != pa.binary(16))
-        return array, None
-    return _matching(array, _UUID, _uuid_of_text)
-
-
-def _uuid_of_text(array: pa.Array) -> pa.Array:
-    return pa.array([None if t is None else bytes.fromhex(t.replace("-", "")) for t in array.to_pylist()], pa.binary(16))
+    if _is_text(array):
+        return cast_text.uuids(array)
+    refuse(array.type != pa.binary(16))
+    return array, None
 
 
 def _bytes(array: pa.Array, type_: Type) -> Cast:
-    _refuse(not (pa.types.is_binary(array.type) or pa.types.is_large_binary(array.type)
-                 or pa.types.is_fixed_size_binary(array.type)))  # fmt: skip
-    return array.cast(arrow_type(type_)), None
+    if _is_text(array):
+        values, unsure = cast_text.octets(array, type_.encoding)
+    else:
+        refuse(not (pa.types.is_binary(array.type) or pa.types.is_fixed_size_binary(array.type)))
+        values, unsure = array.cast(pa.binary()), None
+    if type_.kind is Kind.FIXED:
+        odd = flagged(pc.not_equal(pc.binary_length(values), type_.length))
+        values, unsure = nulled(values, either(unsure, odd))
+    return values.cast(arrow_type(type_)), unsure
 
 
-# ---- nested: one unsure value makes the whole column unsure, since a child's row is not the record's row ----
-
-
-def _sure(array: pa.Array, type_: Type) -> pa.Array:
-    values, unsure = cast(array, type_)
-    _refuse(unsure is not None)
-    return values
+# ---- nested: a value that is unsure makes its row unsure ----
 
 
 def _struct(array: pa.Array, type_: Type) -> Cast:
-    _refuse(not pa.types.is_struct(array.type))
-    known = {f.name for f in array.type}
-    _refuse(bool(known - {f.name for f in type_.fields}))
-    children = [
-        _sure(pc.struct_field(array, [f.name]), f.type) if f.name in known else pa.nulls(len(array), arrow_type(f.type))
-        for f in type_.fields
-    ]
-    _refuse(any(f.required for f in type_.fields) and _lacks_required(array, children, type_))
-    fields = list(arrow_type(type_))
-    return pa.StructArray.from_arrays(children, fields=fields, mask=array.is_null()), None
+    refuse(not pa.types.is_struct(array.type))
+    refuse(bool({f.name for f in array.type} - {f.name for f in type_.fields}))
+    unsure, children = None, []
+    for f in type_.fields:
+        child, mask = _child(array, f.name, f.type)
+        if f.required:
+            mask = either(mask, flagged(pc.and_(array.is_valid(), child.is_null())))
+        children.append(child)
+        unsure = either(unsure, mask)
+    missing = array.is_null() if unsure is None else pc.or_(array.is_null(), unsure)
+    return pa.StructArray.from_arrays(children, fields=list(arrow_type(type_)), mask=missing), unsure
 
 
-def _lacks_required(array: pa.Array, children: list[pa.Array], type_: Type) -> bool:
-    present = array.is_valid()
-    return any(
-        f.required and pc.any(pc.and_(present, c.is_null()), min_count=0).as_py()
-        for f, c in zip(type_.fields, children, strict=True)
-    )
+def _child(array: pa.Array, name: str, type_: Type) -> Cast:
+    if array.type.get_field_index(name) < 0:
+        return pa.nulls(len(array), arrow_type(type_)), None
+    return cast(pc.struct_field(array, [name]), type_)
 
 
 def _list(array: pa.Array, type_: Type) -> Cast:
-    _refuse(not (pa.types.is_list(array.type) or pa.types.is_large_list(array.type)))
+    refuse(not pa.types.is_list(array.type))
     assert type_.item is not None
-    values = _sure(array.flatten(), type_.item.type)
-    _refuse(type_.item.required and values.null_count > 0)
+    values, odd = cast(array.flatten(), type_.item.type)
+    if type_.item.required:
+        odd = either(odd, flagged(values.is_null()))
+    built = pa.ListArray.from_arrays(_offsets(array), values, type=arrow_type(type_), mask=array.is_null())
+    return _nulled_lists(built, odd)
+
+
+def _offsets(array: pa.Array) -> pa.Array:
     lengths = pc.fill_null(pc.list_value_length(array), 0)
-    offsets = pa.concat_arrays([pa.array([0], pa.int32()), pc.cumulative_sum(lengths).cast(pa.int32())])
-    built = pa.ListArray.from_arrays(offsets, values, type=arrow_type(type_), mask=array.is_null())
-    return built, None
+    return pa.concat_arrays([pa.array([0], pa.int32()), pc.cumulative_sum(lengths).cast(pa.int32())])
 
 
-def _never(_array: pa.Array, _type: Type) -> Cast:
-    raise UnsureError
+def _nulled_lists(lists: pa.ListArray, odd: pa.BooleanArray | None) -> Cast:
+    """Return lists with null where an element is unsure, and the mask of these lists."""
+    if odd is None:
+        return lists, None
+    rows = pc.cumulative_sum(pa.repeat(pa.scalar(1, pa.int64()), len(lists)))
+    unsure = pc.is_in(pc.subtract(rows, 1), pc.list_parent_indices(lists).filter(odd))
+    missing = pc.or_(unsure, lists.is_null())
+    return pa.ListArray.from_arrays(lists.offsets, lists.values, type=lists.type, mask=missing), unsure
+
+
+def _map(array: pa.Array, type_: Type) -> Cast:
+    """Maps of Arrow files; in JSON a map is an object, which no column type of Arrow stands for."""
+    refuse(not pa.types.is_list(array.type) or not pa.types.is_struct(array.type.value_type))
+    refuse([f.name for f in array.type.value_type] != ["key", "value"])
+    assert type_.item is not None
+    assert type_.key is not None
+    pairs = array.flatten()
+    keys, odd_keys = cast(pc.struct_field(pairs, ["key"]), type_.key)
+    items, odd_items = cast(pc.struct_field(pairs, ["value"]), type_.item.type)
+    refuse(either(odd_keys, odd_items) is not None or keys.null_count > 0)
+    refuse(type_.item.required and items.null_count > 0)
+    offsets = _offsets(array)
+    refuse(_repeats(pc.list_parent_indices(pa.ListArray.from_arrays(offsets, keys)), keys))
+    return pa.MapArray.from_arrays(offsets, keys, items, type=arrow_type(type_), mask=array.is_null()), None
+
+
+def _repeats(parents: pa.Array, keys: pa.Array) -> bool:
+    pairs = pa.table({"parent": parents, "key": keys}).group_by(["parent", "key"]).aggregate([])
+    return int(pairs.num_rows) != len(keys)
+
+
+def _json(array: pa.Array, type_: Type) -> Cast:
+    refuse(pa.types.is_signed_integer(array.type))
+    return _string(array, type_)
 
 
 _CASTS: dict[Kind, Callable[[pa.Array, Type], Cast]] = {
@@ -285,6 +330,6 @@ _CASTS: dict[Kind, Callable[[pa.Array, Type], Cast]] = {
     Kind.FIXED: _bytes,
     Kind.STRUCT: _struct,
     Kind.LIST: _list,
-    Kind.MAP: _never,
-    Kind.JSON: _string,
+    Kind.MAP: _map,
+    Kind.JSON: _json,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -14,6 +14,7 @@ from target_dativo_iceberg.contract.arrow import arrow_type
 from target_dativo_iceberg.contract.model import Contract, Field, Kind, Rule, RuleKind, Severity, Type
 from target_dativo_iceberg.errors import ContractError
 
+_EXACT = Context(prec=100)
 # A mask of the rows that break a rule, given the column. Null values pass every rule but `required`.
 Test = Callable[[pa.Array], pa.Array]
 
@@ -61,14 +62,20 @@ class Checker:
         if field.required and not steps:
             self._rules.append(
                 Compiled(
-                    f"{owner}.{field.name}.required", "missing_required", column, path, steps, Severity.ERROR,
-                    "is required", pc.is_null,
+                    f"{owner}.{field.name}.required",
+                    "missing_required",
+                    column,
+                    path,
+                    steps,
+                    Severity.ERROR,
+                    "is required",
+                    pc.is_null,
                 )  # fmt: skip
             )
         for rule in field.rules:
             test = compiled_test(rule, field.type, lenient=lenient)
             if test is not None:
-                message = f"breaks {rule.kind.value}"
+                message = _sentence(rule)
                 klass = "constraint"
                 self._rules.append(Compiled(rule.id, klass, column, path, steps, rule.severity, message, test))
         if field.type.kind is Kind.STRUCT:
@@ -86,6 +93,30 @@ class Checker:
             if pc.any(rows, min_count=0).as_py():
                 found.append(Broken(compiled, pc.fill_null(rows, False)))
         return found
+
+
+_SAID = {
+    RuleKind.MINIMUM: "is below {}",
+    RuleKind.MAXIMUM: "is above {}",
+    RuleKind.EXCLUSIVE_MINIMUM: "is not above {}",
+    RuleKind.EXCLUSIVE_MAXIMUM: "is not below {}",
+    RuleKind.MULTIPLE_OF: "is no multiple of {}",
+    RuleKind.MIN_LENGTH: "is shorter than {}",
+    RuleKind.MAX_LENGTH: "is longer than {}",
+    RuleKind.PATTERN: "does not match {}",
+    RuleKind.FORMAT: "is no {}",
+    RuleKind.MIN_ITEMS: "has fewer than {} items",
+    RuleKind.MAX_ITEMS: "has more than {} items",
+}
+
+
+def _sentence(rule: Rule) -> str:
+    """Say what the rule asks; its argument is the contract's, not the record's."""
+    if rule.kind in _SAID:
+        return _SAID[rule.kind].format(rule.argument)
+    return {RuleKind.ENUM: "is none of the allowed values", RuleKind.NOT_IN: "is one of the refused values"}.get(
+        rule.kind, f"breaks {rule.kind.value}"
+    )
 
 
 def _reached(column: pa.Array, compiled: Compiled) -> pa.Array:
@@ -122,13 +153,29 @@ def compiled_test(rule: Rule, type_: Type, *, lenient: bool = False) -> Test | N
     raise problem
 
 
-def _bound(compare: Callable[[Any, Any], Any], rounding: str) -> Callable[[Any, Type], Test]:
-    def build(argument: Any, type_: Type) -> Test:
+def _bound(compare: Callable[[Any, Any], Any], rounding: str) -> Callable[[Any, Type], Test | None]:
+    def build(argument: Any, type_: Type) -> Test | None:
+        reach = _beyond(argument, type_)
+        if reach:  # no value of the column is past such a bound, or every value is
+            broken = bool(compare(pa.scalar(0), pa.scalar(reach)).as_py())
+            return (lambda column: column.is_valid()) if broken else None
         limit = scalar(argument, type_, rounding)
         compare(pa.nulls(0, limit.type), limit)
         return lambda column: compare(column, limit)
 
     return build
+
+
+def _beyond(argument: Any, type_: Type) -> int:
+    """Return 1 or -1 when a bound is above or below all that a column can hold, else 0."""
+    if type_.kind is Kind.INTEGER:
+        high = 2 ** (type_.bits - 1)
+    elif type_.kind is Kind.DECIMAL:
+        high = 10 ** (type_.precision - type_.scale)
+    else:
+        return 0
+    number = Decimal(str(argument))
+    return int(number >= high) - int(number < -high)
 
 
 def scalar(argument: Any, type_: Type, rounding: str) -> pa.Scalar:
@@ -138,7 +185,9 @@ def scalar(argument: Any, type_: Type, rounding: str) -> pa.Scalar:
         return pa.scalar(int(Decimal(str(argument)).to_integral_value(rounding=rounding)), pa.int64())
     if type_.kind is Kind.DECIMAL:
         step = Decimal(1).scaleb(-type_.scale)
-        return pa.scalar(Decimal(str(argument)).quantize(step, rounding=rounding), pa.decimal128(38, type_.scale))
+        return pa.scalar(
+            Decimal(str(argument)).quantize(step, rounding=rounding, context=_EXACT), pa.decimal128(38, type_.scale)
+        )
     if type_.kind in (Kind.DOUBLE, Kind.FLOAT):
         return pa.scalar(float(argument), pa.float64())
     if type_.kind in (Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ):
@@ -165,7 +214,7 @@ def _values(argument: Sequence[Any], type_: Type) -> pa.Array:
         return pa.array([v if isinstance(v, str) else str(v) for v in argument], pa.string())
     if type_.kind is Kind.DECIMAL:
         exact = [Decimal(str(v)) for v in argument]
-        return pa.array([v.quantize(Decimal(1).scaleb(-type_.scale)) for v in exact], arrow_type(type_))
+        return pa.array([v.quantize(Decimal(1).scaleb(-type_.scale), context=_EXACT) for v in exact], arrow_type(type_))
     if type_.kind in (Kind.INTEGER, Kind.DOUBLE, Kind.FLOAT, Kind.BOOLEAN):
         return pa.array(list(argument), arrow_type(type_))
     return pa.array([str(v) for v in argument], pa.string()).cast(arrow_type(type_))
@@ -173,7 +222,7 @@ def _values(argument: Sequence[Any], type_: Type) -> pa.Array:
 
 def _pattern(argument: str, type_: Type) -> Test:
     _needs(type_, Kind.STRING)
-    pc.match_substring_regex(pa.array([], pa.string()), argument)
+    pc.match_substring_regex(pa.array([""], pa.string()), argument)
     return lambda column: pc.invert(pc.match_substring_regex(column, argument))
 
 
@@ -190,20 +239,26 @@ def _max_length(argument: int, type_: Type) -> Test:
 def _length_of(type_: Type) -> Callable[[pa.Array], pa.Array]:
     """Length in code points for text, in bytes for binary."""
     if type_.kind is Kind.BINARY:
-        return pc.binary_length
+        return lambda column: pc.binary_length(column)
     _needs(type_, Kind.STRING)
-    return pc.utf8_length
+    return lambda column: pc.utf8_length(column)
 
 
 def _multiple_of(argument: Any, type_: Type) -> Test:
-    if type_.kind is Kind.INTEGER:
-        step = int(argument)
-        if step <= 0 or step != Decimal(str(argument)):
-            raise ValueError
+    exact = Decimal(str(argument))
+    if exact <= 0:
+        raise ValueError
+    if type_.kind is Kind.INTEGER and exact == int(exact):
+        step = int(exact)
         return lambda c: pc.not_equal(pc.multiply(pc.divide(c, step), step), c)
-    _needs(type_, Kind.DECIMAL)
-    step_decimal = Decimal(str(argument))
-    return lambda c: pa.array([None if v is None else v % step_decimal != 0 for v in c.to_pylist()], pa.bool_())
+    if type_.kind in (Kind.DOUBLE, Kind.FLOAT):
+        # A double is taken as the shortest decimal that reads back to it: 19.99 is a multiple of 0.01.
+        return lambda c: pa.array(
+            [None if v is None else Decimal(repr(v)) % exact != 0 for v in c.to_pylist()], pa.bool_()
+        )
+    if type_.kind not in (Kind.INTEGER, Kind.DECIMAL):
+        raise TypeError
+    return lambda c: pa.array([None if v is None else v % exact != 0 for v in c.to_pylist()], pa.bool_())
 
 
 def _min_items(argument: int, type_: Type) -> Test:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from target_dativo_iceberg.contract.privacy_read import property_policies
 from target_dativo_iceberg.contract.compile_fields import fields_of
 from target_dativo_iceberg.contract.compile_properties import table_properties
 from target_dativo_iceberg.contract.compile_quality import object_quality, unique_checks
@@ -181,6 +182,7 @@ def _transform(place: Place, field: Field) -> str:
 def _policies(root: Place, table: Place) -> dict[str, Any]:
     """Return what the contract sets, the object's settings over the document's; `target.mode` is `evolution`."""
     found = {name: value for name, value in policies(root, table).items() if name not in _DESCRIBING}
+    found |= property_policies(table)
     target = found.get("target")
     if isinstance(target, dict):
         for key, name in (("mode", "evolution"), ("partitioning", "partition_by")):

@@ -1,4 +1,4 @@
-"""What a violation causes: classes × actions, from presets, settings and the contract itself."""
+"""What a violation causes: classes and actions, from presets, settings and the contract itself."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Action(StrEnum):
 _STRENGTH = {action: index for index, action in enumerate(Action)}
 _ROW = frozenset({Action.FAIL, Action.QUARANTINE, Action.DROP})
 VALID: Mapping[Klass, frozenset[Action]] = {
-    Klass.MALFORMED: frozenset({Action.FAIL}),
+    Klass.MALFORMED: _ROW,
     Klass.MISSING_REQUIRED: _ROW,
     Klass.TYPE: _ROW | {Action.NULL_VALUE, Action.RESCUE},
     Klass.CONSTRAINT: _ROW | {Action.NULL_VALUE, Action.KEEP},
@@ -50,7 +50,7 @@ VALID: Mapping[Klass, frozenset[Action]] = {
 
 def _preset(row: Action, **others: Action) -> dict[Klass, Action]:
     found = dict.fromkeys(Klass, row)
-    found |= {Klass.MALFORMED: Action.FAIL, Klass.QUALITY: Action.FAIL, Klass.UNKNOWN_FIELD: Action.DROP}
+    found |= {Klass.QUALITY: Action.FAIL, Klass.UNKNOWN_FIELD: Action.DROP}
     return found | {Klass(name): action for name, action in others.items()}
 
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 from target_dativo_iceberg.contract.arrow import arrow_type
 from target_dativo_iceberg.contract.coerce import Findings, decode, typed
 from target_dativo_iceberg.contract.coerce import NotJsonError as UnreadableError
+from target_dativo_iceberg.contract.json_text import Text
 from target_dativo_iceberg.contract.model import Kind, Type
 from target_dativo_iceberg.contract.privacy_apply import Blank, Each, Entries, Keep, Members, Seal, Step, Within
 from target_dativo_iceberg.contract.privacy_json import Members as Object
@@ -139,7 +140,7 @@ def _sealed(node: Node, step: Seal) -> str:
     text = written(node).encode()
     found = Findings()
     try:
-        value = typed(decode(text), step.type, "$", found, lambda: text)
+        value = typed(decode(text), step.type, "$", found, Text(text.decode()))
     except UnreadableError:
         return REDACTED
     if value is None or found.violations:

@@ -18,6 +18,7 @@ from target_dativo_iceberg.errors import InputError
 ANY_JSON = frozenset({"string", "integer", "number", "boolean", "object", "array", "null"})
 _DEPTH = 32
 _MAX_DIGITS = 38
+_FREE_SCALE = 18
 _BOUNDS = {
     "minimum": RuleKind.MINIMUM,
     "maximum": RuleKind.MAXIMUM,
@@ -193,7 +194,7 @@ def _type(path: str, node: Mapping[str, Any], depth: int) -> Type:
     if kinds == {"string"}:
         return _text(node)
     if kinds == {"string", "number"} and node.get("format") == "singer.decimal":
-        return Type(Kind.DECIMAL, precision=_MAX_DIGITS, scale=18)
+        return Type(Kind.DECIMAL, precision=_MAX_DIGITS, scale=_FREE_SCALE)
     return Type(Kind.JSON)
 
 
@@ -202,6 +203,10 @@ def _number(node: Mapping[str, Any]) -> Type:
     step = _decimal(node.get("multipleOf"))
     if step is not None and step > 0 and step == Decimal(1).scaleb(step.adjusted()) and step.adjusted() <= 0:
         scale = -step.adjusted()
+        most = _decimal(node.get("maximum"))
+        if most is not None and most > 0 and most.adjusted() + 1 + scale > _MAX_DIGITS:
+            # NUMERIC without limits, as some taps say it: what the SDK's singer.decimal holds.
+            scale = min(scale, _FREE_SCALE)
         if scale <= _MAX_DIGITS:
             return Type(Kind.DECIMAL, precision=_MAX_DIGITS, scale=scale)
     return Type(Kind.DOUBLE)
@@ -210,7 +215,7 @@ def _number(node: Mapping[str, Any]) -> Type:
 def _text(node: Mapping[str, Any]) -> Type:
     format_ = node.get("format")
     if format_ == "singer.decimal":
-        return Type(Kind.DECIMAL, precision=_MAX_DIGITS, scale=18)
+        return Type(Kind.DECIMAL, precision=_MAX_DIGITS, scale=_FREE_SCALE)
     if node.get("contentEncoding") == "base64":
         return Type(Kind.BINARY)
     return Type(_TEXT_FORMATS.get(str(format_), Kind.STRING))

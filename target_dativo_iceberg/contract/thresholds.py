@@ -12,6 +12,7 @@ from target_dativo_iceberg.contract.model import Check, CheckKind, Severity, Thr
 from target_dativo_iceberg.errors import ContractError
 
 Status = Literal["pass", "fail", "warn", "error", "skip"]
+_VERBS = {"pass": "passed", "fail": "failed", "warn": "gives a warning", "error": "could not be measured", "skip": "was skipped"}
 
 _OPERATORS: dict[str, Callable[[Fraction, Fraction], bool]] = {
     "mustBe": lambda measured, limit: measured == limit,
@@ -53,6 +54,25 @@ class CheckResult:
     failed_rows: int | None = None
     description: str = ""
     reason: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON form, for the run report."""
+        return {
+            "id": self.id,
+            "kind": self.kind.value,
+            "status": self.status,
+            "severity": self.severity.value,
+            "measured": self.measured,
+            "expected": self.expected,
+            "rows": self.rows,
+            "failed_rows": self.failed_rows,
+            "reason": self.reason,
+        }
+
+    def sentence(self) -> str:
+        """One sentence for people."""
+        measured = f": measured {self.measured}, expected {self.expected}" if self.measured is not None else ""
+        return f"quality check '{self.id}' {_VERBS[self.status]}{measured}" + (f" ({self.reason})" if self.reason else "")
 
 
 class Gate:

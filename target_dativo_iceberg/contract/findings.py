@@ -1,0 +1,64 @@
+"""What reading one record finds beside its values: reasons against it, and members nobody declared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from target_dativo_iceberg.contract.json_text import NonFinite, TooLong
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One reason why a record breaks its contract.
+
+    Attributes:
+        path: JSON path inside the record, `$.a.b[0]`.
+        klass: `malformed`, `missing_required`, `type`, `constraint`, `duplicate_key` or `unknown_field`.
+        rule: id of the contract's rule, or `type`/`required`/`json`.
+        message: what was expected and what kind of value came; never the value.
+
+    """
+
+    path: str
+    klass: str
+    rule: str
+    message: str
+
+
+@dataclass(slots=True)
+class Findings:
+    """What reading one record gave beside its values: reasons against it, and members that are not in the contract."""
+
+    violations: list[Violation] = field(default_factory=list)
+    unknown: set[str] = field(default_factory=set)
+
+    def type(self, path: str, expected: str, value: Any) -> None:
+        """Note a value of the wrong type."""
+        self.wrong(path, f"expected {expected}, got {_kind_of(value)}")
+
+    def wrong(self, path: str, message: str) -> None:
+        """Note a value that the type does not hold."""
+        self.violations.append(Violation(path, "type", "type", message))
+
+    def missing(self, path: str) -> None:
+        """Note the absence of a required value."""
+        self.violations.append(Violation(path, "missing_required", "required", "is required"))
+
+
+def _kind_of(value: Any) -> str:
+    return next((name for types, name in _KIND_NAMES if isinstance(value, types)), "null")
+
+
+_KIND_NAMES: tuple[tuple[type, str], ...] = (
+    (bool, "a boolean"),
+    (int, "an integer"),
+    (Decimal, "a number with a fraction"),
+    (str, "a text"),
+    (dict, "an object"),
+    (list, "an array"),
+    (bytes, "bytes"),
+    (NonFinite, "NaN or an infinity, which JSON does not have"),
+    (TooLong, "a number too long to hold"),
+)

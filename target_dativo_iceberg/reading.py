@@ -1,0 +1,273 @@
+"""How the records of one stream are parsed in bulk: compiled once per SCHEMA, run over whole runs of lines."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json as pj
+
+from target_dativo_iceberg.contract.arrow import arrow_schema
+from target_dativo_iceberg.contract.json_text import MAX_DEPTH, depth_of
+from target_dativo_iceberg.contract.model import Contract
+from target_dativo_iceberg.contract.singer import Property
+from target_dativo_iceberg.wire import Keep, kept_as, wire_type
+
+_ENVELOPE = (
+    pa.field("type", pa.string()),
+    pa.field("stream", pa.string()),
+    pa.field("time_extracted", pa.string()),
+    pa.field("version", pa.int64()),
+)
+_INT64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+_ENCODE = msgspec.json.Encoder().encode
+# The native parser takes these for numbers, as JSON does not.
+_CONSTANTS = r"[:,\[]\s*-?(Inf|NaN)"
+_TINY = r"[:,\[]\s*-?[0-9.]+[eE]-[0-9][0-9]"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A column that is kept as text: how, and the spellings of its name that taps use."""
+
+    name: str
+    keep: Keep
+    spellings: tuple[bytes, ...]
+
+
+class Plan:
+    """How the records of one stream are read.
+
+    Args:
+        contract: what the columns must become.
+        evidence: what the stream's SCHEMA says of each property.
+        bare: lines are records themselves (BATCH files), not RECORD messages.
+        keeps_unknown: records with members that the contract does not have are read one by one, so that something
+            can be done about each; otherwise such members are named once and left out.
+
+    Attributes:
+        schema: Arrow schema of what is read.
+        whole: columns whose text is the JSON text of the value, to be read value by value.
+        extra: properties of the SCHEMA that the contract does not have.
+        ignores_unknown: members that nobody declared have been met; they are left out.
+        native: False when the stream's names are such that records can only be read one by one.
+
+    """
+
+    def __init__(
+        self, contract: Contract, evidence: Mapping[str, Property], *, bare: bool = False, keeps_unknown: bool = False
+    ) -> None:
+        self.contract = contract
+        self.schema = arrow_schema(contract)
+        self.bare = bare
+        self.keeps_unknown = keeps_unknown
+        self.ignores_unknown = False
+        self.kept: list[Kept] = []
+        wires: dict[str, pa.DataType] = {}
+        for f in contract.fields:
+            keep = kept_as(f.type, evidence.get(f.name))
+            wires[f.name] = pa.string() if keep else wire_type(f.type, evidence.get(f.name))
+            if keep:
+                self.kept.append(Kept(f.name, keep, _spellings(f.name)))
+        self.whole = frozenset(k.name for k in self.kept if k.keep is Keep.WHOLE)
+        self.native = not any(_awkward(k.name) for k in self.kept)
+        self.extra = frozenset(evidence) - wires.keys()
+        for name in sorted(self.extra):
+            wire = wire_type(evidence[name].type, evidence[name])
+            wires |= {name: wire} if wire is not None else {}
+            self.ignores_unknown |= wire is None and not keeps_unknown
+        self._record = pa.struct([pa.field(n, t) for n, t in wires.items()])
+        self._decimals = _has_decimals(self._record)
+        self._screen = msgspec.json.Decoder(_enveloped(_screen_struct(self._record, closed=keeps_unknown), bare=bare))
+        self._cutter = msgspec.json.Decoder(_enveloped(_cutter_struct(self.kept), bare=bare)) if self.native else None
+
+    # ---- before parsing ----
+
+    def prepared(self, lines: pa.BinaryArray) -> tuple[pa.BinaryArray, pa.BooleanArray | None]:
+        """Return lines as the native parser wants them, and which of them it may have (None: all).
+
+        It gets whole documents only, one a line: it would pair the halves of two broken lines, and a document `null`
+        at the start of its input ends the process. It checks no UTF-8, and makes any number of a decimal such as 1e-45.
+        What is kept as JSON text is put in quotes.
+
+        """
+        fit = self._fit(lines)
+        if self.native and not self.kept:
+            return lines, fit
+        may = itertools.repeat(True) if fit is None else fit.to_pylist()
+        quoted = pa.array([self._quoted(line) if ok else None for line, ok in zip(lines.to_pylist(), may)], pa.binary())
+        return quoted, quoted.is_valid() if quoted.null_count else None
+
+    def _fit(self, lines: pa.BinaryArray) -> pa.BooleanArray | None:
+        good = pc.ends_with(lines, b"}\n")
+        if not pc.all(good).as_py():
+            good = pc.match_substring_regex(lines, r"\}[ \t\r\n]*$")
+        if self.bare:
+            good = pc.and_(good, pc.starts_with(lines, b"{"))
+        if not _is_utf8(lines):
+            good = pc.and_(good, pa.array([_is_utf8(lines.slice(row, 1)) for row in range(len(lines))]))
+        if self._decimals and (tiny := _matching(lines, (b"e-", b"E-"), _TINY)) is not None:
+            good = pc.and_(good, pc.invert(tiny))
+        return None if pc.all(good).as_py() else good
+
+    def _quoted(self, line: bytes) -> bytes | None:
+        """Put the values of kept columns in quotes, or return None when one is not found for certain."""
+        if self._cutter is None:
+            return None
+        try:
+            found = self._cutter.decode(line)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            return None
+        record = found if self.bare else found.record
+        values = [(bytes(getattr(record, f"f{i}")), k) for i, k in enumerate(self.kept)]
+        # The longest first: the others may be in it, and are not once it is in quotes.
+        for value, kept in sorted(values, key=lambda v: -len(v[0])):
+            if kept.keep.wants_quotes(value):
+                spliced = _spliced(line, value, kept.spellings)
+                if spliced is None:
+                    return None
+                line = spliced
+        return line
+
+    # ---- parsing ----
+
+    def parse(self, lines: pa.BinaryArray) -> pa.StructArray | None:
+        """Parse prepared lines with the native parser, or return None when it refuses one of them."""
+        return self.parse_ignoring(lines) if self.ignores_unknown else self._parsed(lines, "error")
+
+    def parse_ignoring(self, lines: pa.BinaryArray) -> pa.StructArray | None:
+        """Parse prepared lines, leaving out members that nobody declared."""
+        odd = _matching(lines, (b"NaN", b"Inf"), _CONSTANTS)
+        return self._parsed(lines, "ignore") if odd is None else None
+
+    def _parsed(self, lines: pa.BinaryArray, unexpected: str) -> pa.StructArray | None:
+        data = data_of(lines)
+        fields = list(self._record) if self.bare else [*_ENVELOPE, pa.field("record", self._record)]
+        try:
+            table = pj.read_json(
+                pa.BufferReader(data),
+                read_options=pj.ReadOptions(use_threads=False, block_size=data.size + 1),
+                parse_options=pj.ParseOptions(explicit_schema=pa.schema(fields), unexpected_field_behavior=unexpected),
+            )
+        except pa.ArrowInvalid:
+            return None
+        if table.num_rows != len(lines):
+            return None
+        batch = table.combine_chunks().to_batches()[0]
+        record = batch.to_struct_array() if self.bare else batch.column("record")
+        return record if record.null_count == 0 else None
+
+    def screen(self, lines: pa.BinaryArray) -> pa.BooleanArray:
+        """Return which lines a typed decoder accepts by themselves."""
+        return pa.array([self._accepts(line) for line in lines.to_pylist()], pa.bool_())
+
+    def _accepts(self, line: bytes) -> bool:
+        try:
+            self._screen.decode(line)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            return False
+        return True
+
+
+def data_of(lines: pa.BinaryArray) -> pa.Buffer:
+    """Return the bytes of an array of lines, without a copy."""
+    offsets = pa.Array.from_buffers(pa.int32(), len(lines) + 1, [None, lines.buffers()[1]], offset=lines.offset)
+    start, stop = offsets[0].as_py(), offsets[len(lines)].as_py()
+    return lines.buffers()[2].slice(start, stop - start)
+
+
+# ---- which lines the native parser may have ----
+
+
+def _has_decimals(wire: pa.DataType) -> bool:
+    if pa.types.is_struct(wire):
+        return any(_has_decimals(f.type) for f in wire)
+    return _has_decimals(wire.value_type) if pa.types.is_list(wire) else bool(pa.types.is_decimal(wire))
+
+
+def _is_utf8(lines: pa.BinaryArray) -> bool:
+    try:
+        lines.cast(pa.string())
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _matching(lines: pa.BinaryArray, signs: Sequence[bytes], pattern: str) -> pa.BooleanArray | None:
+    """Return which lines match a pattern, or None when none does; each match holds a sign, which is looked for first."""
+    data = data_of(lines).to_pybytes()
+    masks = [pc.match_substring(lines, sign) for sign in signs if sign in data]
+    if not masks:
+        return None
+    named = functools.reduce(pc.or_, masks)
+    found = pc.match_substring_regex(lines.filter(named), pattern)
+    return pc.replace_with_mask(named, named, found) if pc.any(found).as_py() else None
+
+
+# ---- typed decoders for single lines ----
+
+
+def _enveloped(record: Any, *, bare: bool) -> Any:
+    return record if bare else msgspec.defstruct("Line", [("record", record), ("type", str, ""), ("stream", str, "")])
+
+
+def _awkward(name: str) -> bool:
+    """Whether the typed decoder cannot name a member so."""
+    return any(c in '"\\' or c < " " for c in name)
+
+
+def _cutter_struct(kept: Sequence[Kept]) -> Any:
+    fields = [(f"f{i}", msgspec.Raw, msgspec.Raw(b"null")) for i in range(len(kept))]
+    return msgspec.defstruct("Kept", fields, rename={f"f{i}": k.name for i, k in enumerate(kept)})
+
+
+def _screen_struct(struct: pa.StructType, *, closed: bool = False) -> Any:
+    """Return a type that accepts what the native parser accepts, but for members with awkward names."""
+    members = [f for f in struct if not _awkward(f.name)]
+    fields = [(f"f{i}", _screen_of(f.type, closed=closed) | None, None) for i, f in enumerate(members)]
+    return msgspec.defstruct(
+        "Members", fields, rename={f"f{i}": f.name for i, f in enumerate(members)}, forbid_unknown_fields=closed
+    )
+
+
+def _screen_of(wire: pa.DataType, *, closed: bool) -> Any:
+    if pa.types.is_struct(wire):
+        return _screen_struct(wire, closed=closed)
+    if pa.types.is_list(wire):
+        return list[_screen_of(wire.value_type, closed=closed) | None]  # type: ignore[misc]
+    if pa.types.is_decimal(wire):
+        return Decimal
+    return {pa.int64(): _INT64, pa.float64(): float, pa.bool_(): bool, pa.string(): str}[wire]
+
+
+# ---- values in quotes ----
+
+
+def _spellings(name: str) -> tuple[bytes, ...]:
+    """Return the ways taps write a member's name, up to its value."""
+    escaped, plain = json.dumps(name).encode(), json.dumps(name, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    return tuple(dict.fromkeys(key + colon for key in (plain, escaped) for colon in (b": ", b":")))
+
+
+def _spliced(line: bytes, value: bytes, spellings: Sequence[bytes]) -> bytes | None:
+    """Put a member's value in quotes where it stands; None when that is not at exactly one place.
+
+    Another place cannot be taken for the member's own: its value then stays as it is, which a text column refuses.
+    """
+    if len(value) >= 2 * MAX_DEPTH and depth_of(value.decode()) > MAX_DEPTH:
+        return None
+    for spelling in spellings:
+        places = line.count(spelling + value)
+        if places == 1:
+            return line.replace(spelling + value, spelling + _ENCODE(value.decode()))
+        if places:
+            return None
+    return None

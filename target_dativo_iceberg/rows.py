@@ -1,0 +1,84 @@
+"""Records read one by one: the slow path, which notes every violation of types with its JSON path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from target_dativo_iceberg.contract.arrow import arrow_type
+from target_dativo_iceberg.contract.coerce import Findings, NotJsonError, Violation, decode, members
+from target_dativo_iceberg.contract.json_text import Repeated, Text, text_of
+from target_dativo_iceberg.reading import Plan
+
+_MEMBERS = {"type", "stream", "record"}
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A typed batch and what was found in its rows.
+
+    Attributes:
+        batch: the contract's columns; row i is line i. Null where a violation was found.
+        findings: by row; of the rows without violations some or none.
+        unknown: names of members that the contract does not have and that are not written; when there are many
+            records, as far as a sample of them shows.
+
+    """
+
+    batch: pa.RecordBatch
+    findings: dict[int, Findings] = field(default_factory=dict)
+    unknown: frozenset[str] = frozenset()
+
+
+def read_slowly(plan: Plan, lines: pa.BinaryArray) -> Typed:
+    """Read lines one by one; a line that holds no record has a violation of class `malformed`."""
+    rows: list[dict[str, Any]] = []
+    findings: dict[int, Findings] = {}
+    for row, line in enumerate(lines.to_pylist()):
+        findings[row] = Findings()
+        rows.append(_members(plan, line, findings[row]))
+    arrays = [pa.array([r.get(f.name) for r in rows], arrow_type(f.type)) for f in plan.contract.fields]
+    unknown = frozenset(n for f in findings.values() for n in f.unknown)
+    return Typed(pa.RecordBatch.from_arrays(arrays, schema=plan.schema), findings, unknown)
+
+
+def _members(plan: Plan, line: bytes, found: Findings) -> dict[str, Any]:
+    try:
+        record, text = record_of(line, bare=plan.bare)
+    except NotJsonError as error:
+        found.violations.append(Violation("$", "malformed", "json", str(error)))
+        return {}
+    return members(record, plan.contract.fields, "$", found, text)
+
+
+def record_of(line: bytes, *, bare: bool) -> tuple[dict[str, Any], Text]:
+    """Return the record in a line, decoded, and its JSON text.
+
+    Args:
+        line: a RECORD message, or with `bare` a record.
+        bare: see `Plan`.
+
+    Raises:
+        NotJsonError: there is none.
+
+    """
+    message, text = decode(line), Text(text_of(line))
+    if bare:
+        record = message
+    else:
+        if isinstance(message, Repeated) and message.names() & _MEMBERS:
+            raise NotJsonError("RECORD that names a member twice")
+        record, text = message.get("record"), text.part("record")
+    if not isinstance(record, dict):
+        raise NotJsonError("not an object" if bare else "RECORD without a 'record' object")
+    return record, text
+
+
+def record_text(line: bytes, *, bare: bool) -> bytes:
+    """Return the JSON text of the record in a line; the whole line when there is none."""
+    try:
+        return record_of(line, bare=bare)[1].cut().encode()
+    except NotJsonError:
+        return line.strip()

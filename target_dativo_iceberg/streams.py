@@ -1,0 +1,194 @@
+"""A stream as its latest SCHEMA and its contract have it: how its records are read, judged, protected and counted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from target_dativo_iceberg import log
+from target_dativo_iceberg.batch import Plan
+from target_dativo_iceberg.contract.model import Contract, Field
+from target_dativo_iceberg.contract.policy import Action, Klass, policy_of
+from target_dativo_iceberg.contract.privacy import Privacy, compile_privacy, load_key, read_rules
+from target_dativo_iceberg.contract.quality import CheckResult, Quality
+from target_dativo_iceberg.contract.singer import properties
+from target_dativo_iceberg.contract.uniqueness import Uniqueness
+from target_dativo_iceberg.contract.verdict import Judge, Reasons
+from target_dativo_iceberg.stage import Staged, turned_away
+
+if TYPE_CHECKING:
+    from target_dativo_iceberg.messages import Schema
+    from target_dativo_iceberg.route import Contracts
+    from target_dativo_iceberg.settings import Settings
+
+_MIB = 1 << 20
+# Of the memory that keys of a stream may take before they go to disk.
+_KEYS_BYTES = 32 * _MIB
+
+
+@dataclass(slots=True)
+class Stream:
+    """One stream of the run.
+
+    Attributes:
+        schema: its latest SCHEMA message.
+        identifier: of its table.
+        contract: of its table: protected columns as they are written, and the marks that rows got.
+        plan: how RECORD lines are read.
+        batch_plan: how lines and columns of BATCH files are read.
+        judge: the contract's rules and policy.
+        privacy: what is done to protected columns.
+        ordered: what looks at the rows of the run in order.
+
+    """
+
+    schema: Schema
+    identifier: tuple[str, ...]
+    contract: Contract
+    plan: Plan
+    batch_plan: Plan
+    judge: Judge
+    privacy: Privacy
+    ordered: Ordered
+
+    @property
+    def name(self) -> str:
+        """Name of the stream."""
+        return self.schema.stream
+
+    def mark(self, marks: Sequence[Field]) -> bool:
+        """Add columns for marks to the table's contract; return whether any is new."""
+        new = [m for m in marks if m.name not in {f.name for f in self.contract.fields}]
+        if new:
+            self.contract = replace(self.contract, fields=(*self.contract.fields, *new))
+        return bool(new)
+
+
+class Streams:
+    """Makes streams of SCHEMA messages.
+
+    Args:
+        settings: of the run.
+        contracts: gives each stream its contract and table.
+        scratch: folder for keys and rows beyond memory; made when needed.
+
+    Raises:
+        SettingsError: `privacy` or its key is refused.
+
+    """
+
+    def __init__(self, settings: Settings, contracts: Contracts, scratch: Path) -> None:
+        self._settings = settings
+        self._contracts = contracts
+        self._scratch = scratch
+        self._rules = read_rules(settings.privacy)
+        self._key = load_key(
+            os.environ, env=self._rules.key_env, file=self._rules.key_file, secret=settings.privacy_key
+        )
+
+    def open(self, message: Schema, before: Stream | None) -> Stream:
+        """Bind a stream to its contract; what does not fit fails here, before its rows are read.
+
+        Args:
+            message: its SCHEMA.
+            before: the stream under its earlier SCHEMA; what was counted over the run goes on.
+
+        Raises:
+            ContractError: the contract, or a rule of it, does not fit.
+            InputError: the SCHEMA cannot be read.
+
+        """
+        contract = self._contracts.contract(message)
+        evidence = properties(message.stream, message.schema)
+        self._contracts.check_evidence(message, contract, evidence)
+        privacy = compile_privacy(contract, self._rules, self._key, require_rule=self._settings.require_privacy_rule)
+        for warning in privacy.warnings:
+            log.once(warning)
+        judge = Judge(privacy.clear, policy_of(self._settings.on_violation, privacy.clear))
+        keeps = judge.keeps_unknown
+        return Stream(
+            message,
+            self._contracts.identifier(message.stream, contract),
+            privacy.contract,
+            Plan(privacy.clear, evidence, keeps_unknown=keeps),
+            Plan(privacy.clear, evidence, bare=True, keeps_unknown=keeps),
+            judge,
+            privacy,
+            before.ordered if before and not before.ordered else Ordered(privacy, judge, self._scratch),
+        )
+
+
+class Ordered:
+    """What looks at a stream's rows in their order: keys that repeat, and aggregate checks. False if nothing does.
+
+    Args:
+        privacy: the contract before and after protection.
+        judge: its policy.
+        scratch: folder for what does not fit in memory.
+
+    """
+
+    def __init__(self, privacy: Privacy, judge: Judge, scratch: Path) -> None:
+        clear = privacy.clear
+        # Keys that a SCHEMA names come again whenever a row changes; a contract's primary key is meant.
+        self._unique = Uniqueness(clear, _KEYS_BYTES, scratch, primary_key=not clear.inferred)
+        stops = judge.policy.classes[Klass.DUPLICATE_KEY] is not Action.KEEP
+        unique = self._unique.columns if stops else ()
+        self._judge = judge
+        self._privacy = privacy
+        self._clear = Quality(
+            replace(clear, checks=privacy.clear_checks), memory_bytes=_KEYS_BYTES, scratch=scratch, unique=unique
+        )
+        self._sealed = Quality(privacy.contract, memory_bytes=_KEYS_BYTES, scratch=scratch, unique=unique)
+
+    def __bool__(self) -> bool:
+        """Whether rows must come here, in order, before they are protected."""
+        return bool(self._unique) or bool(self._clear) or bool(self._sealed)
+
+    def take(self, staged: Staged) -> Staged:
+        """Turn away rows that repeat a key, measure the others, and protect them."""
+        for repeats in self._unique.repeats(columns_of(staged, self._privacy)) if self._unique else ():
+            staged = _without(staged, repeats.rows, [(repeats.violation, self._judge.action(repeats.violation))])
+        self._clear.observe(columns_of(staged, self._privacy), staged.count - staged.accepted.num_rows)
+        sealed = staged.sealed(self._privacy)
+        self._sealed.observe(sealed.accepted.select([f.name for f in self._privacy.contract.fields]), 0)
+        return sealed
+
+    def results(self, *, final: bool) -> list[CheckResult]:
+        """Return the results of the epoch's checks; those over the whole run only at its end."""
+        scopes = ("batch", "run") if final else ("batch",)
+        return [r for quality in (self._clear, self._sealed) for scope in scopes for r in quality.results(scope)]
+
+    def start_epoch(self) -> None:
+        """Forget the rows of the epoch that is published."""
+        self._clear.start_epoch()
+        self._sealed.start_epoch()
+
+    def close(self) -> None:
+        """Delete what was kept on disk."""
+        self._clear.close()
+        self._sealed.close()
+
+
+def columns_of(staged: Staged, privacy: Privacy) -> pa.RecordBatch:
+    """Return accepted rows without their marks."""
+    return staged.accepted.select([f.name for f in privacy.clear.fields])
+
+
+def _without(staged: Staged, repeated: pa.BooleanArray, reasons: Reasons) -> Staged:
+    """Turn away accepted rows, or count them when the policy keeps them."""
+    action = reasons[0][1]
+    if action is Action.KEEP:
+        rule = reasons[0][0].rule
+        return replace(staged, warnings={**staged.warnings, rule: repeated.true_count})
+    rows = pc.indices_nonzero(repeated) if staged.rows is None else staged.rows.filter(repeated)
+    keep = pc.invert(repeated)
+    kept = pc.indices_nonzero(keep) if staged.rows is None else staged.rows.filter(keep)
+    away: Mapping[int, tuple[Action, Reasons]] = {row: (action, reasons) for row in rows.to_pylist()}
+    return turned_away(replace(staged, accepted=staged.accepted.filter(keep), rows=kept), away)

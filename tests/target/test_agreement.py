@@ -1,0 +1,280 @@
+"""The fast path and the slow path are one reader: same values, same verdict, same reasons, row by row."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from target_dativo_iceberg.batch import Plan, Typed, read, read_slowly
+from target_dativo_iceberg.contract.model import Contract, Field, Kind, Rule, RuleKind, Type
+from target_dativo_iceberg.contract.singer import contract_of, properties
+from target_dativo_iceberg.contract.policy import PRESETS, Policy
+from target_dativo_iceberg.contract.verdict import Judge
+
+# ---- values: JSON texts, each for some kinds right, for some nearly, for some hostile ----
+
+INTEGERS = ["0", "1", "-1", "-0", "5.0", "5.7", "1e3", "1E+2", "9223372036854775807", "9223372036854775808",
+            "-9223372036854775808", "-9223372036854775809", "2147483647", "2147483648", "123456789012345678901234567890",
+            "9007199254740992", "9007199254740993", "0e400", "1" + "0" * 500]  # fmt: skip
+NUMBERS = ["0.1", "-1.50", "1.005", "3.4028235e38", "3.5e38", "1e-400", "1e308", "1e309", "1e400", "1e99999999999999999999",
+           "-0.0", "0.30000000000000004", "19.99", "1234567890.12", "12345678901.1", "1.230", "0.000000000000000001",
+           "NaN", "Infinity", "-Infinity", "Inf", "-NaN", "1.", ".5", "01", "+1", "0x1F"]  # fmt: skip
+TEXTS = ["", "a", "é漢😀", "5", " 5", "5 ", "+5", "-5", "0x1F", "1e3", "5.0", "5.7", ".5", "5.", "1.5", "1.234", "1.230", "nan",
+         "inf", "1_000", "٣", "true", "false", "TRUE", "1", "yes", "null", "x" * 300, "9223372036854775808",
+         "9007199254740993", "1e0002", "a@b.c"]  # fmt: skip
+MOMENTS = ["2024-01-01", "2024-02-30", "0000-01-01", "2024-01-01T10:20:30", "2024-01-01 10:20:30", "2024-01-01T10:20:30Z",
+           "2024-01-01T10:20:30z", "2024-01-01t10:20:30Z", "2024-01-01T10:20:30+02:00", "2024-01-01T10:20:30-0230",
+           "2024-01-01T10:20:30+02", "2024-01-01T10:20:30 +02:00", "2024-01-01T10:20Z", "2024-01-01T10", "2024-01-01T00:00:00Z",
+           "2024-01-01T10:20:30.123456Z", "2024-01-01T10:20:30.1234567Z", "2024-01-01T10:20:30.1234560Z",
+           "2024-01-01T24:00:00Z", "2024-01-01T10:20:60Z", "2024-01-01T25:00:00Z", "2024-01-01T10:20:30+24:00",
+           "2024-01-01T10:20:30+02:75", "2024-01-01T10:20:30 UTC", "2024-01-01T10:20:30[Europe/Paris]",
+           "0001-01-01T00:00:00+02:00", "9999-12-31T23:59:59-02:00", "01/02/2024", "1704067200",
+           "10:20:30", "10:20", "10", "24:00:00", "10:20:60", "10:20:30.5", "10:20:30.1234567", "10:20:30Z"]  # fmt: skip
+OCTETS = ["YWJj", "YQ==", "YR==", "YQ=", "Y Q=", "YQ==YQ==", "6162", "616", "61 62", "f47ac10b-58cc-4372-a567-0e02b2c3d479",
+          "F47AC10B58CC4372A5670E02B2C3D479"]  # fmt: skip
+RAW_TEXTS = [r'"\u0000"', r'"\ud83d\ude00"', r'"\ud800"', r'"\udc00x"', r'"\u0041\/\n"', '"\\q"', '"\x01"', '"\ttab"', '"open']
+NESTED = ["{}", "[]", '{"x":1}', '{"x":1.0}', '{"x":null}', '{"x":"1"}', '{"x":1,"y":"2024-01-01T00:00:00Z"}', '{"y":"no"}',
+          '{"x":1,"x":2}', '{"x":1,"zz":[1,{"a":NaN}]}', '{"zz":1,"zz":2}', "[1,2,3]", "[1,null]", '[1,"2"]', "[[1],[],[2]]",
+          '[{"x":1},{"x":2,"y":null}]', '[{"x":1},null]', '[{"y":"2024-01-01"}]', '{"a":{"b":{"c":[1,{"d":"e"}]}}}', '["a",""]',
+          "[NaN]", '{"k":[Infinity]}', '{"1":"a","01":"b"}', '{"1":"2024-01-01","2":null}', "[1,]", '{"a":1,}', "{", "[1 2]",
+          "[" * 300 + "]" * 300, "[" * 401 + "]" * 401, "[" * 3000 + "]" * 3000, '{"a":' * 2000 + "1" + "}" * 2000]  # fmt: skip
+OTHERS = ["null", "true", "false", "tru", "nul", "", " 1 ", "1 2", "/**/1"]
+VALUES = [
+    *INTEGERS, *NUMBERS, *(f'"{t}"' for t in (*TEXTS, *MOMENTS, *OCTETS)), *RAW_TEXTS, *NESTED, *OTHERS
+]  # fmt: skip
+BYTES = [*(v.encode() for v in VALUES), b'"\xff"', b'"\xed\xa0\x80"', b"\xff", b'"a\x00b"']
+
+def _settings(examples: int) -> Any:
+    return settings(
+        max_examples=examples, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+    )
+
+
+# ---- streams ----
+
+_SCALARS = {
+    "text": Type(Kind.STRING),
+    "long": Type(Kind.INTEGER),
+    "int": Type(Kind.INTEGER, bits=32),
+    "float": Type(Kind.FLOAT),
+    "double": Type(Kind.DOUBLE),
+    "money": Type(Kind.DECIMAL, precision=12, scale=2),
+    "exact": Type(Kind.DECIMAL, precision=38, scale=18),
+    "flag": Type(Kind.BOOLEAN),
+    "day": Type(Kind.DATE),
+    "clock": Type(Kind.TIME),
+    "moment": Type(Kind.TIMESTAMP),
+    "instant": Type(Kind.TIMESTAMPTZ),
+    "zoned": Type(Kind.TIMESTAMPTZ, naive_zone=None),
+    "roman": Type(Kind.TIMESTAMPTZ, naive_zone="Europe/Rome"),
+    "european": Type(Kind.DATE, formats=("%d/%m/%Y",)),
+    "uuid": Type(Kind.UUID),
+    "bytes": Type(Kind.BINARY),
+    "hex": Type(Kind.BINARY, encoding="hex"),
+    "three": Type(Kind.FIXED, length=3),
+    "json": Type(Kind.JSON),
+}
+_POINT = Type(Kind.STRUCT, fields=(Field("x", Type(Kind.INTEGER), required=True), Field("y", Type(Kind.TIMESTAMPTZ))))
+_NESTED = {
+    "point": _POINT,
+    "points": Type(Kind.LIST, item=Field("element", _POINT)),
+    "longs": Type(Kind.LIST, item=Field("element", Type(Kind.INTEGER), required=True)),
+    "lists": Type(Kind.LIST, item=Field("element", Type(Kind.LIST, item=Field("element", Type(Kind.DOUBLE))))),
+    "days": Type(Kind.MAP, key=Type(Kind.INTEGER), item=Field("value", Type(Kind.DATE))),
+    "names": Type(Kind.MAP, key=Type(Kind.STRING), item=Field("value", Type(Kind.STRING), required=True)),
+    "texts": Type(Kind.LIST, item=Field("element", Type(Kind.JSON))),
+    "json": Type(Kind.JSON),
+    'quo"te': Type(Kind.INTEGER),
+}
+
+
+def _contract(types: Mapping[str, Type]) -> Contract:
+    rules = {"text": (Rule("text.max", RuleKind.MAX_LENGTH, 20),), "long": (Rule("long.min", RuleKind.MINIMUM, 0),)}
+    return Contract(
+        "stream", tuple(Field(n, t, required=n in ("long", "point"), rules=rules.get(n, ())) for n, t in types.items())
+    )
+
+
+def _same(kinds: str | list[str], names: Any) -> dict[str, Any]:
+    return {"properties": {name: {"type": kinds} for name in names}}
+
+
+_EXACT_SCHEMA = {
+    "properties": {
+        "text": {"type": "string"}, "long": {"type": "integer"}, "int": {"type": ["null", "integer"]},
+        "float": {"type": "number"}, "double": {"type": ["number", "integer"]}, "money": {"type": "number"},
+        "exact": {"type": ["string", "number"]}, "flag": {"type": "boolean"}, "json": {"type": ["string", "integer", "object"]},
+    }
+}  # fmt: skip
+_NESTED_SCHEMA = {
+    "properties": {
+        "point": {"type": "object", "properties": {"x": {"type": "integer"}, "y": {"type": "string"}}},
+        "points": {"type": "array", "items": {"type": "object", "properties": {"x": {"type": "integer"}}}},
+        "longs": {"type": "array", "items": {"type": "integer"}},
+        "lists": {"type": "array", "items": {"type": "array", "items": {"type": "number"}}},
+        "json": {}, "extra": {"type": "integer"}, "open": {"type": "object"},
+    }
+}  # fmt: skip
+_INFERRED_SCHEMA = {
+    "properties": {
+        "id": {"type": "integer", "minimum": 0, "exclusiveMinimum": True},
+        "money": {"type": ["null", "number"], "multipleOf": 0.01},
+        "text": {"type": "string", "maxLength": 20, "pattern": "^[a-z0-9@.]*$"},
+        "instant": {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}]},
+        "day": {"type": "string", "format": "date"},
+        "point": {"type": "object", "required": ["x"], "properties": {"x": {"type": "integer"}, "y": {"type": "string"}}},
+        "tags": {"type": "array", "items": {"type": "string", "maxLength": 3}},
+        "any": {},
+        "open": {"type": "object", "additionalProperties": {"type": "string"}},
+    }
+}
+
+STREAMS: dict[str, tuple[Contract, Mapping[str, Any]]] = {
+    "typed": (_contract(_SCALARS), _EXACT_SCHEMA),
+    "texts": (_contract(_SCALARS), _same("string", _SCALARS)),
+    "numbers": (_contract(_SCALARS), _same(["number", "null"], _SCALARS)),
+    "integers": (_contract(_SCALARS), _same(["integer"], _SCALARS)),
+    "anything": (_contract(_SCALARS), _same(["string", "number", "object", "null"], _SCALARS)),
+    "nested": (_contract(_NESTED), _NESTED_SCHEMA),
+    "no evidence": (_contract(_NESTED), {"properties": {}}),
+    "inferred": (contract_of("stream", _INFERRED_SCHEMA, ["id"]), _INFERRED_SCHEMA),
+}
+
+# ---- records ----
+
+_HEADS = [b'{"type":"RECORD","stream":"stream",', b'{"type": "RECORD", "stream": "stream", ']
+_TAILS = [b"}\n", b',"time_extracted":"2024-01-01T00:00:00Z"}\n', b',"version":1}\n', b', "other": NaN}\n', b"} \r\n"]
+_BROKEN = [
+    b"}}\n", b"\n", b"", b"},}\n", b'},"record":{}}\n', b"}}{}\n", b"}\x00}\n", b'},"version":1.5}\n', b'},"more":{"a":[1]}}\n',
+]  # fmt: skip
+_UNKNOWN = [b"zz", b"zz", b"", b"\xc3\xa9", b"\\u007a"]
+
+
+def _line(names: list[bytes], style: int, chosen: list[tuple[int, int]], end: int) -> bytes:
+    """A RECORD line: members by (index of name, index of value); an index past the names is a member nobody knows."""
+    every = [*names, *_UNKNOWN]
+    comma, colon = [(b",", b":"), (b", ", b": "), (b" ,\t", b" : ")][style % 3]
+    members = comma.join(b'"' + every[n % len(every)] + b'"' + colon + BYTES[v % len(BYTES)] for n, v in chosen)
+    ends = [b"}" + t for t in _TAILS] * 4 + _BROKEN
+    return _HEADS[style % 2] + b'"record":{' + members + ends[end % len(ends)]
+
+
+def _lines(names: list[bytes]) -> st.SearchStrategy[list[bytes]]:
+    number = st.integers(0, 10_000)
+    record = st.builds(
+        _line, st.just(names), st.integers(0, 2), st.lists(st.tuples(number, number), max_size=4), st.integers(0, 28)
+    )
+    # Few kinds of lines, repeated: long runs, in which most lines are read in bulk.
+    return st.builds(
+        lambda kinds, order: [kinds[i % len(kinds)] for i in order],
+        st.lists(record, min_size=1, max_size=6),
+        st.lists(st.integers(0, 11), min_size=1, max_size=70),
+    )
+
+
+def _reasons(typed: Typed, row: int) -> list[tuple[str, str, str, str]]:
+    found = typed.findings.get(row)
+    return sorted((v.path, v.klass, v.rule, v.message) for v in found.violations) if found else []
+
+
+def _array(lines: list[bytes]) -> pa.Array:
+    return pa.array(lines, pa.binary())
+
+
+def _assert_same(contract: Contract, schema: Mapping[str, Any], lines: list[bytes], *, bare: bool = False) -> None:
+    evidence = properties("stream", schema)
+    plan = Plan(contract, evidence, bare=bare)
+    fast, slow = read(plan, _array(lines)), read_slowly(plan, _array(lines))
+    fast.batch.validate(full=True)
+    assert fast.batch.to_pylist() == slow.batch.to_pylist()
+    assert [_reasons(fast, r) for r in range(len(lines))] == [_reasons(slow, r) for r in range(len(lines))]
+    assert fast.unknown == slow.unknown
+    again = read(plan, _array(lines))  # by a plan that has met everything in the lines
+    assert again.batch.equals(fast.batch)
+    judge = Judge(contract, Policy(PRESETS["strict"])).judge
+    many = judge(fast.batch, fast.findings)
+    assert many.turned_away.keys() == judge(slow.batch, slow.findings).turned_away.keys()
+    single = Plan(contract, evidence, bare=bare)
+    for row in {line: row for row, line in enumerate(lines)}.values():
+        one = read(single, _array([lines[row]]))
+        assert one.batch.equals(fast.batch.slice(row, 1))
+        assert _reasons(one, 0) == _reasons(fast, row)
+        assert bool(judge(one.batch, one.findings).turned_away) == (row in many.turned_away)
+
+
+def _key(f: Field) -> bytes:
+    return f.name.replace('"', r"\"").encode()
+
+
+@pytest.mark.parametrize("name", STREAMS)
+@_settings(60)
+@given(st.data())
+def test_both_paths_read_the_same_from_any_run_of_lines(name: str, data: st.DataObject) -> None:
+    contract, schema = STREAMS[name]
+    _assert_same(contract, schema, data.draw(_lines([_key(f) for f in contract.fields])))
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_every_value_in_every_column_is_read_the_same_by_both_paths(name: str) -> None:
+    contract, schema = STREAMS[name]
+    for f in contract.fields:
+        lines = [_HEADS[0] + b'"record":{"' + _key(f) + b'":' + value + b"}}\n" for value in BYTES]
+        of_one = {"properties": {n: p for n, p in schema["properties"].items() if n == f.name}}
+        _assert_same(Contract("stream", (f,)), of_one, lines)
+
+
+@pytest.mark.parametrize("name", ["typed", "nested"])
+def test_records_of_batch_files_are_read_the_same_by_both_paths(name: str) -> None:
+    contract, schema = STREAMS[name]
+    whole = [b'{"' + _key(f) + b'":' + value + b"}\n" for f in contract.fields for value in BYTES[::7]]
+    others = [b"null\n", b"{}\n", b"[]\n", b"{}{}\n", b" \n", b" {}\n", b"{} null\n", b'{"a":\n', b"1}\n", b'"x"\n', b"{}"]
+    _assert_same(contract, schema, [*others, *whole], bare=True)
+
+
+# ---- generated values ----
+
+_DIGITS = st.from_regex(r"-?(0|[1-9][0-9]{0,45})(\.[0-9]{1,45})?([eE][+-]?[0-9]{1,2})?", fullmatch=True)
+_ISO = st.from_regex(
+    r"[0-9]{3}[0-9]-[01][0-9]-[0-3][0-9]([T ][0-2][0-9](:[0-6][0-9]){1,2}(\.[0-9]{0,9})?)?"
+    r"(Z| ?[+-][0-2][0-9](:?[0-6][0-9])?)?",
+    fullmatch=True,
+)
+_WHOLE_LINE = (
+    b'{"type":"RECORD","stream":"stream","record":{"text":"a\\u00e9","long":12,"double":-1.5e3,"money":"1.50",'
+    b'"flag":true,"day":null,"json":{"a":[1,{}]},"zz":[]}}\n'
+)
+
+
+@_settings(60)
+@given(st.lists(_DIGITS, min_size=1, max_size=40), st.booleans())
+def test_numbers_of_any_size_are_read_the_same_by_both_paths(numbers: list[str], in_quotes: bool) -> None:
+    names = ["long", "int", "float", "double", "money", "exact", "text", "json"]
+    quote = '"' if in_quotes else ""
+    values = (", ".join(f'"{n}": {quote}{number}{quote}' for n in names) for number in numbers)
+    lines = [_HEADS[0] + b'"record":{' + v.encode() + b"}}\n" for v in values]
+    _assert_same(_contract({n: _SCALARS[n] for n in names}), _same("string" if in_quotes else "number", names), lines)
+
+
+@_settings(60)
+@given(st.lists(_ISO, min_size=1, max_size=40))
+def test_texts_like_dates_are_read_the_same_by_both_paths(texts: list[str]) -> None:
+    names = ["day", "clock", "moment", "instant", "zoned", "roman"]
+    values = (", ".join(f'"{n}": "{text[11:] if n == "clock" else text}"' for n in names) for text in texts)
+    lines = [_HEADS[0] + b'"record":{' + v.encode() + b"}}\n" for v in values]
+    _assert_same(_contract({n: _SCALARS[n] for n in names}), _same("string", names), lines)
+
+
+@_settings(100)
+@given(st.lists(st.tuples(st.integers(44, len(_WHOLE_LINE) - 2), st.integers(0, 3), st.binary(max_size=2)), max_size=3))
+def test_damaged_lines_are_read_the_same_by_both_paths(damages: list[tuple[int, int, bytes]]) -> None:
+    line = _WHOLE_LINE
+    for at, length, bytes_ in damages:
+        line = line[:at] + bytes_.replace(b"\n", b"") + line[at + length :]
+    contract, schema = STREAMS["typed"]
+    _assert_same(contract, schema, [_WHOLE_LINE, line.rstrip(b"\n") + b"\n"] * 20)

@@ -1,0 +1,71 @@
+"""A process that has imported the target's libraries and forks one child for each run of the target asked for.
+
+Importing them costs two seconds; the tests of edges run the target some hundred times. The child is the real
+command from `main()` on: its own standard streams, environment, limits, signals and exit code.
+
+Run as `python warm.py FD`, FD being a socket: one JSON object a message, with the descriptors of stdin, stdout, stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import socket
+import sys
+from typing import Any
+
+LONGEST = 1 << 20
+
+
+def serve(control: socket.socket) -> None:
+    """Answer requests until the other side closes; in a forked child, return to run the target."""
+
+    import target_dativo_iceberg.contract
+    import target_dativo_iceberg.publish
+    import target_dativo_iceberg.tables
+    import target_dativo_iceberg.target  # noqa: F401
+
+    while True:
+        text, descriptors, _flags, _address = socket.recv_fds(control, LONGEST, 3)
+        if not text:
+            sys.exit(0)
+        request = json.loads(text)
+        if "argv" in request:
+            pid = os.fork()
+            if pid == 0:
+                control.close()
+                become(request, descriptors)
+                return
+            for descriptor in descriptors:
+                os.close(descriptor)
+            answer: dict[str, Any] = {"pid": pid}
+        else:
+            answer = ended(request["pid"])
+        control.sendall(json.dumps(answer).encode())
+
+
+def become(request: dict[str, Any], descriptors: list[int]) -> None:
+    """Put on the streams, environment, folder, limits and arguments of a run."""
+    for number, descriptor in enumerate(descriptors):
+        os.dup2(descriptor, number)
+        os.close(descriptor)
+    os.environ.clear()
+    os.environ.update(request["env"])
+    os.chdir(request["cwd"])
+    for name, limit in request["limits"].items():
+        resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (limit, limit))
+    sys.argv = ["target-dativo-iceberg", *request["argv"]]
+
+
+def ended(pid: int) -> dict[str, Any]:
+    """Wait for a child: its exit code (negative: the signal that killed it) and its peak memory in KiB."""
+    _pid, status, usage = os.wait4(pid, 0)
+    return {"code": os.waitstatus_to_exitcode(status), "peak": usage.ru_maxrss}
+
+
+if __name__ == "__main__":
+    serve(socket.socket(fileno=int(sys.argv[1])))
+    from target_dativo_iceberg.__main__ import main
+
+    main()
