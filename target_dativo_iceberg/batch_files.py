@@ -20,7 +20,9 @@ _ROWS = 65_536
 _CHUNK = 4 << 20
 
 
-def pieces(message: BatchFiles, roots: Sequence[Path], max_line_bytes: int) -> Iterator[tuple[str, int, Records | pa.RecordBatch]]:
+def pieces(
+    message: BatchFiles, roots: Sequence[Path], max_line_bytes: int
+) -> Iterator[tuple[str, int, Records | pa.RecordBatch]]:
     """Yield the records of a BATCH in pieces, as (file name, number of the piece's first row, piece).
 
     Raises:
@@ -29,7 +31,7 @@ def pieces(message: BatchFiles, roots: Sequence[Path], max_line_bytes: int) -> I
 
     """
     if not roots:
-        raise SettingsError("the tap sent a BATCH but no folder is allowed", "set batch_roots to the tap's batch folder")
+        raise SettingsError("the tap sent a BATCH but no folder is allowed", "set batch_roots to its folder")
     for uri in message.manifest:
         path = allowed(uri, roots)
         try:
@@ -64,8 +66,8 @@ def root_paths(roots: Sequence[str]) -> list[Path]:
 
 
 def _jsonl(message: BatchFiles, path: Path, max_line_bytes: int) -> Iterator[tuple[str, int, Records]]:
-    opened = gzip.open(path) if message.compression == "gzip" else path.open("rb")
-    with cast("BinaryIO", opened) as source:
+    open_file = gzip.open if message.compression == "gzip" else open
+    with cast("BinaryIO", open_file(path, "rb")) as source:
         row, rest = 1, b""
         while True:
             data = source.read(_CHUNK)
@@ -73,7 +75,9 @@ def _jsonl(message: BatchFiles, path: Path, max_line_bytes: int) -> Iterator[tup
             stop = text.rfind(b"\n") + 1 if data else len(text)
             rest = text[stop:]
             if len(rest) > max_line_bytes:
-                raise InputError(f"BATCH file {path.name}: row {row} is longer than max_line_mb allows", "raise max_line_mb")
+                raise InputError(
+                    f"BATCH file {path.name}: row {row} is longer than max_line_mb allows", "raise max_line_mb"
+                )
             if stop:
                 lines = _without_blank(line_array(pa.py_buffer(text[:stop])))
                 yield path.name, row, Records(message.stream, lines, row, 0, None)

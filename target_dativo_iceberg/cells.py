@@ -13,9 +13,9 @@ import msgspec
 import pyarrow as pa
 
 from target_dativo_iceberg.contract.arrow import arrow_type
-from target_dativo_iceberg.contract.cast import is_list_like, plain
 from target_dativo_iceberg.contract.coerce import Findings, Violation, decode, typed
 from target_dativo_iceberg.contract.json_text import NonFinite, Repeated, Text
+from target_dativo_iceberg.contract.layout import is_list_like, plain
 from target_dativo_iceberg.contract.model import Field
 
 

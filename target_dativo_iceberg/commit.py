@@ -16,8 +16,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from target_dativo_iceberg import log
-from target_dativo_iceberg.catalogs import store_errors
 from target_dativo_iceberg.errors import ConflictError, StoreError, UnknownOutcomeError
+from target_dativo_iceberg.store_errors import store_errors
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog

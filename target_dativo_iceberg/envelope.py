@@ -119,8 +119,7 @@ def _undecodable(line: bytes, where: str, error: Exception) -> InputError:
     except NotJsonError as wrong:
         ended = "" if line.endswith(b"\n") else ", and the input ends inside it"
         return InputError(f"{where}: {wrong}{ended}", "the tap wrote something else, or was cut off")
-    what = "nested too deep" if isinstance(error, RecursionError) else "holds what JSON does not have"
-    return InputError(f"{where}: {what}", "mend the tap")
+    return InputError(f"{where}: holds what JSON does not have", "mend the tap")
 
 
 # ---- kinds ----

@@ -104,9 +104,9 @@ class Epoch:
     def quarantine(self, stream: str, rejected: Sequence[Rejected]) -> None:
         """Take rejected records of a stream."""
         good = self._by_stream[stream]
-        identifier = (*good.identifier[:-1], good.identifier[-1] + quarantine.SUFFIX)
+        identifier = (*good.identifier[:-1], good.identifier[-1] + names.QUARANTINE)
         if identifier not in self._tables:
-            self.bind(stream + quarantine.SUFFIX, identifier, quarantine.contract_of(identifier[-1]))
+            self.bind(stream + names.QUARANTINE, identifier, quarantine.contract_of(identifier[-1]))
         rows = quarantine.rows(self._settings.run_id, stream, good.contract, rejected)
         self._buffer(self._tables[identifier], rows)
 

@@ -20,8 +20,8 @@ from pyiceberg.manifest import DataFile, DataFileContent, FileFormat
 from pyiceberg.schema import Schema, sanitize_column_names
 from pyiceberg.typedef import Record
 
-from target_dativo_iceberg.catalogs import refusal
 from target_dativo_iceberg.errors import StoreError
+from target_dativo_iceberg.store_errors import refusal
 
 if TYPE_CHECKING:
     from pyiceberg.io import FileIO

@@ -35,6 +35,7 @@ from target_dativo_iceberg.errors import (
     ViolationError,
 )
 from target_dativo_iceberg.messages import ActivateVersion, BatchFiles, Block, Reader, Records, Schema, State
+from target_dativo_iceberg.progress import Progress
 from target_dativo_iceberg.report import RunReport, StreamReport
 from target_dativo_iceberg.stage import Staged, stage, stage_arrow
 from target_dativo_iceberg.streams import Stream, Streams
@@ -112,7 +113,7 @@ class Loader:
         self._open: dict[str, StreamReport] = {}
         self._publishing = False
         self._signal: int | None = None
-        self._progress = log.Progress()
+        self._progress = Progress()
         self.report = report or RunReport(settings.run_id, settings.job_id, settings.tenant_id)
 
     # ---- the run ----

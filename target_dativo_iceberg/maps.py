@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -76,8 +75,8 @@ class StreamMaps:
                 if mapped is not None:
                     lines.append(b'{"type":"RECORD","stream":"x","record":' + _ENCODE(_plain(mapped)) + b"}\n")
                     numbers.append(number)
-            out = Records(stream_map.stream_alias, pa.array(lines, pa.binary()), 0, 0, None, pa.array(numbers, pa.int64()))
-            yield out, len(rows) - len(lines)
+            found, where = pa.array(lines, pa.binary()), pa.array(numbers, pa.int64())
+            yield Records(stream_map.stream_alias, found, 0, 0, None, where), len(rows) - len(lines)
 
     def _record(self, run: Records, row: int) -> tuple[int, dict[str, Any]]:
         number = run.line_number(row)
@@ -105,6 +104,3 @@ def _removes(stream_map: Any) -> bool:
 
 def _plain(record: Mapping[str, Any]) -> Mapping[str, Any]:
     return {k: (v if not isinstance(v, float) or v == v else None) for k, v in record.items()}  # noqa: PLR0124
-
-
-__all__ = ["Decimal", "StreamMaps"]

@@ -9,6 +9,8 @@ import unicodedata
 from target_dativo_iceberg.errors import InputError, SettingsError
 
 _LONGEST = 200
+# End of the name of a table beside another, for its rejected records.
+QUARANTINE = "__quarantine"
 _PART = "[A-Za-z0-9_][A-Za-z0-9_-]{0,199}"
 _NAMESPACE = re.compile(rf"{_PART}(\.{_PART})*")
 

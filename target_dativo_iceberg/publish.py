@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 from pyiceberg.exceptions import ValidationException
 from pyiceberg.table.update import AssertCreate, AssertTableUUID
 
-from target_dativo_iceberg.catalogs import store_errors
 from target_dativo_iceberg.commit import Prepared, commit
 from target_dativo_iceberg.errors import ConflictError, StoreError, UnknownOutcomeError
+from target_dativo_iceberg.store_errors import store_errors
 from target_dativo_iceberg.tables import CHECKPOINT, Destination, Store, contract_properties, created, evolved
 
 if TYPE_CHECKING:

@@ -16,8 +16,6 @@ from target_dativo_iceberg.contract.findings import Violation
 from target_dativo_iceberg.contract.model import Contract, Field, Kind, Partition, Type
 from target_dativo_iceberg.contract.policy import Action
 
-SUFFIX = "__quarantine"
-
 
 def _text(name: str, description: str, *, required: bool = False) -> Field:
     return Field(name, Type(Kind.STRING), required=required, description=description)

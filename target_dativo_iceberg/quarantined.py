@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from target_dativo_iceberg.catalogs import store_errors
 from target_dativo_iceberg.errors import StoreError
+from target_dativo_iceberg.store_errors import store_errors
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile

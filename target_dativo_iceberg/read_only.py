@@ -10,8 +10,9 @@ from sqlalchemy import inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from target_dativo_iceberg.catalogs import catalog_properties, local_path, open_branch, open_catalog, store_errors
+from target_dativo_iceberg.catalogs import catalog_properties, local_path, open_branch, open_catalog
 from target_dativo_iceberg.settings import Settings
+from target_dativo_iceberg.store_errors import store_errors
 from target_dativo_iceberg.tables import Store
 
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from target_dativo_iceberg import command, log, names
 from target_dativo_iceberg.errors import ConflictError, SettingsError, StoreError
-from target_dativo_iceberg.quarantine import SUFFIX
+from target_dativo_iceberg.names import QUARANTINE as SUFFIX
 from target_dativo_iceberg.quarantined import Selection
 
 if TYPE_CHECKING:

@@ -47,7 +47,7 @@ def opened(settings: Settings, identifier: tuple[str, ...]) -> Store:
 
     """
     store = existing_store(settings)
-    beside = (*identifier[:-1], identifier[-1] + quarantine.SUFFIX)
+    beside = (*identifier[:-1], identifier[-1] + names.QUARANTINE)
     if store is None or (store.load(identifier) is None and store.load(beside) is None):
         raise StoreError(f"there is no table {'.'.join(identifier)}", "check --table, and where --config looks")
     return store
@@ -124,7 +124,7 @@ class Attempt:
         self._settings = settings
         self._store = store
         self._identifier = identifier
-        self._beside = (*identifier[:-1], identifier[-1] + quarantine.SUFFIX)
+        self._beside = (*identifier[:-1], identifier[-1] + names.QUARANTINE)
         self._run_id = f"replay-{uuid.uuid4()}"
         self._prefix = names.file_prefix(self._run_id, number)
         self._lanes: dict[str, Lane] = {}
@@ -188,9 +188,7 @@ class Attempt:
         reasons = [[e["rule"] for e in errors or ()] for errors in rows.column("_errors").to_pylist()]
         lines = [text.encode() for text in rows.column("_record").to_pylist()]
         whole = [i for i, line in enumerate(lines) if is_object(line)]
-        staged = stage(
-            lane.plan, lane.judge, Records(stream, pa.array([lines[i] + b"\n" for i in whole]), 0, 0, None)
-        )
+        staged = stage(lane.plan, lane.judge, Records(stream, pa.array([lines[i] + b"\n" for i in whole]), 0, 0, None))
         lane.good.add(staged.accepted)
         self.report.broken_by.update(staged.by_rule)
         self.report.broken_by.update([_MALFORMED] * (len(lines) - len(whole)))

@@ -6,7 +6,7 @@ import json
 import sys
 from typing import Any
 
-from target_dativo_iceberg import log, quarantine
+from target_dativo_iceberg import log, names
 from target_dativo_iceberg.contract.model import Contract, Field, Kind, Type
 from target_dativo_iceberg.quarantined import Selection, batches, waiting_files
 from target_dativo_iceberg.replay_attempt import Contractor, is_object, opened
@@ -30,7 +30,7 @@ _PLAIN: dict[Kind, dict[str, Any]] = {
 def print_messages(settings: Settings, identifier: tuple[str, ...], selection: Selection) -> int:
     """Print SCHEMA and RECORD of each waiting record, its text as it came; return the exit code."""
     store = opened(settings, identifier)
-    table = store.load((*identifier[:-1], identifier[-1] + quarantine.SUFFIX))
+    table = store.load((*identifier[:-1], identifier[-1] + names.QUARANTINE))
     good = store.load(identifier)
     contracts = Contractor(settings, state_of(good.metadata) if good else None)
     known: set[str] = set()

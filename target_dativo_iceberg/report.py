@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from target_dativo_iceberg.errors import DativoError, StoreError
-from target_dativo_iceberg.quarantine import SUFFIX
+from target_dativo_iceberg.names import QUARANTINE as SUFFIX
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from target_dativo_iceberg.contract.model import Contract, ContractSet, Field, T
 from target_dativo_iceberg.contract.singer import Property, contract_of
 from target_dativo_iceberg.errors import ContractError, InputError
 from target_dativo_iceberg.messages import Schema
-from target_dativo_iceberg.quarantine import SUFFIX
+from target_dativo_iceberg.names import QUARANTINE as SUFFIX
 from target_dativo_iceberg.settings import Settings
 
 _OBJECTS = {"object"}
@@ -161,7 +161,7 @@ def _refuse_case_twins(contract: Contract) -> None:
     ]
     if dotted:
         raise InputError(
-            f"stream '{contract.name}': property '{dotted[0].replace(chr(0), '.')}' has the name of a member of another",
+            f"stream '{contract.name}': property '{dotted[0].replace(chr(0), '.')}' is also a member of another",
             "rename one with stream_maps",
         )
 

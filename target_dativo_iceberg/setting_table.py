@@ -112,7 +112,14 @@ SETTINGS: tuple[Setting, ...] = (
         "path, with actions drop, null, redact, hash, token, partial, encrypt (docs/privacy.md).",
         "contract",
     ),
-    Setting("privacy_key", "string", None, "Key of hash, token and encrypt: 32 random bytes in hex.", "contract", secret=True),
+    Setting(
+        "privacy_key",
+        "string",
+        None,
+        "Key of hash, token and encrypt: 32 random bytes in hex.",
+        "contract",
+        secret=True,
+    ),
     Setting(
         "require_privacy_rule",
         "boolean",
@@ -140,8 +147,8 @@ SETTINGS: tuple[Setting, ...] = (
         "evolution",
         "string",
         "merge",
-        "How far the contract may change an existing table. `strict`: new columns, and wider types with a higher version "
-        "of the contract. `merge`: also required → optional, renames by property id, wider types. `relaxed`: also "
+        "How far the contract may change an existing table. `strict`: new columns, and wider types with a higher "
+        "version of the contract. `merge`: also required → optional, renames by property id, wider types. `relaxed`: also "
         "columns that only the SCHEMA has.",
         "contract",
         choices=("strict", "merge", "relaxed"),

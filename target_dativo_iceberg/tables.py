@@ -12,7 +12,7 @@ from pyiceberg.exceptions import NoSuchTableError, TableAlreadyExistsError
 from pyiceberg.table import CreateTableTransaction, StagedTable, Table, Transaction
 
 from target_dativo_iceberg import log
-from target_dativo_iceberg.catalogs import open_branch, open_catalog, store_errors
+from target_dativo_iceberg.catalogs import open_branch, open_catalog
 from target_dativo_iceberg.contract.evolution import (
     STABLE_IDS,
     AddColumn,
@@ -28,6 +28,7 @@ from target_dativo_iceberg.contract.model import Contract
 from target_dativo_iceberg.errors import EvolutionError, StoreError
 from target_dativo_iceberg.files import FileTarget
 from target_dativo_iceberg.iceberg_types import contract_fields, iceberg_schema, iceberg_type
+from target_dativo_iceberg.store_errors import store_errors
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog

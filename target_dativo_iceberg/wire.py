@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from target_dativo_iceberg.contract.cast_text import roomy_decimal
 from target_dativo_iceberg.contract.model import Kind, Type
-from target_dativo_iceberg.contract.singer import ANY_JSON, Property
+from target_dativo_iceberg.contract.singer import ANY_JSON, Property, json_types
 
 
 class Keep(Enum):
@@ -73,9 +73,7 @@ def _struct_wire(type_: Type, node: Mapping[str, Any]) -> pa.DataType | None:
 def _child(node: Any) -> Property | None:
     if not isinstance(node, Mapping):
         return None
-    declared = node.get("type")
-    types = frozenset([declared] if isinstance(declared, str) else declared or ANY_JSON)
-    return Property(types, node, Type(Kind.JSON))
+    return Property(json_types(node), node, Type(Kind.JSON))
 
 
 def _scalar_wire(type_: Type, arrives: frozenset[str]) -> pa.DataType:

@@ -38,7 +38,8 @@ class Tables:
             return {}
         with sqlite3.connect(path, timeout=60) as con:
             found = con.execute(
-                "SELECT table_namespace || '.' || table_name, metadata_location FROM iceberg_tables WHERE catalog_name = ?",
+                "SELECT table_namespace || '.' || table_name, metadata_location "
+                "FROM iceberg_tables WHERE catalog_name = ?",
                 [self._catalog],
             ).fetchall()
         con.close()

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from target_dativo_iceberg.contract import cast_text
 from target_dativo_iceberg.contract.arrow import arrow_type
+from target_dativo_iceberg.contract.layout import list_offsets, plain, rows_mask
 from target_dativo_iceberg.contract.masks import Cast, UnsureError, either, flagged, nulled, refuse
 from target_dativo_iceberg.contract.model import Kind, Type
 
@@ -47,44 +48,6 @@ def cast(array: pa.Array, type_: Type) -> Cast:
         return _CASTS[type_.kind](array, type_)
     except (UnsureError, pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
         return pa.nulls(len(array), arrow_type(type_)), array.is_valid()
-
-
-def plain(array: pa.Array) -> pa.Array:
-    """Return an array in the layout that casts and kernels know: no dictionary, view, run or extension type."""
-    type_ = array.type
-    if isinstance(type_, pa.BaseExtensionType):
-        return plain(array.storage)
-    if pa.types.is_dictionary(type_):
-        return plain(array.dictionary_decode())
-    if pa.types.is_run_end_encoded(type_):
-        return plain(pc.run_end_decode(array))
-    layout = _layout(type_)
-    return array if layout == type_ else array.cast(layout)
-
-
-def _layout(type_: pa.DataType) -> pa.DataType:
-    if pa.types.is_large_string(type_) or pa.types.is_string_view(type_):
-        return pa.string()
-    if pa.types.is_large_binary(type_) or pa.types.is_binary_view(type_):
-        return pa.binary()
-    if pa.types.is_map(type_):
-        return pa.list_(pa.struct([("key", type_.key_type), ("value", type_.item_type)]))
-    return pa.list_(type_.value_type) if is_list_like(type_) and not pa.types.is_list(type_) else type_
-
-
-def is_list_like(type_: pa.DataType) -> bool:
-    """Whether a type is one of Arrow's five lists."""
-    types = pa.types
-    return any(
-        test(type_)
-        for test in (
-            types.is_list,
-            types.is_large_list,
-            types.is_fixed_size_list,
-            types.is_list_view,
-            types.is_large_list_view,
-        )
-    )
 
 
 def _is_text(array: pa.Array) -> bool:
@@ -269,21 +232,15 @@ def _list(array: pa.Array, type_: Type) -> Cast:
     values, odd = cast(array.flatten(), type_.item.type)
     if type_.item.required:
         odd = either(odd, flagged(values.is_null()))
-    built = pa.ListArray.from_arrays(_offsets(array), values, type=arrow_type(type_), mask=array.is_null())
+    built = pa.ListArray.from_arrays(list_offsets(array), values, type=arrow_type(type_), mask=array.is_null())
     return _nulled_lists(built, odd)
-
-
-def _offsets(array: pa.Array) -> pa.Array:
-    lengths = pc.fill_null(pc.list_value_length(array), 0)
-    return pa.concat_arrays([pa.array([0], pa.int32()), pc.cumulative_sum(lengths).cast(pa.int32())])
 
 
 def _nulled_lists(lists: pa.ListArray, odd: pa.BooleanArray | None) -> Cast:
     """Return lists with null where an element is unsure, and the mask of these lists."""
     if odd is None:
         return lists, None
-    rows = pc.cumulative_sum(pa.repeat(pa.scalar(1, pa.int64()), len(lists)))
-    unsure = pc.is_in(pc.subtract(rows, 1), pc.list_parent_indices(lists).filter(odd))
+    unsure = rows_mask(pc.list_parent_indices(lists).filter(odd), len(lists))
     missing = pc.or_(unsure, lists.is_null())
     return pa.ListArray.from_arrays(lists.offsets, lists.values, type=lists.type, mask=missing), unsure
 
@@ -299,7 +256,7 @@ def _map(array: pa.Array, type_: Type) -> Cast:
     items, odd_items = cast(pc.struct_field(pairs, ["value"]), type_.item.type)
     refuse(either(odd_keys, odd_items) is not None or keys.null_count > 0)
     refuse(type_.item.required and items.null_count > 0)
-    offsets = _offsets(array)
+    offsets = list_offsets(array)
     refuse(_repeats(pc.list_parent_indices(pa.ListArray.from_arrays(offsets, keys)), keys))
     return pa.MapArray.from_arrays(offsets, keys, items, type=arrow_type(type_), mask=array.is_null()), None
 

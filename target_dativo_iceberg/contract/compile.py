@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from target_dativo_iceberg.contract.privacy_read import property_policies
 from target_dativo_iceberg.contract.compile_fields import fields_of
 from target_dativo_iceberg.contract.compile_properties import table_properties
 from target_dativo_iceberg.contract.compile_quality import object_quality, unique_checks
@@ -14,6 +13,7 @@ from target_dativo_iceberg.contract.compile_settings import Reading, policies, s
 from target_dativo_iceberg.contract.document import Block, Place, nearest
 from target_dativo_iceberg.contract.lint import doubtful_columns, missing_parts
 from target_dativo_iceberg.contract.model import Contract, Field, Kind, Note, Partition
+from target_dativo_iceberg.contract.privacy_read import property_policies
 from target_dativo_iceberg.contract.variables import expand
 
 if TYPE_CHECKING:

@@ -13,12 +13,24 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from target_dativo_iceberg.contract.model import Contract, Field, Kind, Rule, RuleKind, Type
+from target_dativo_iceberg.contract.patterns import PatternError, re2_pattern
+from target_dativo_iceberg.contract.singer_nodes import (
+    ANY_JSON,
+    DEPTH,
+    Node,
+    Resolver,
+    allowed_values,
+    json_type,
+    json_types,
+)
 from target_dativo_iceberg.errors import InputError
 
-ANY_JSON = frozenset({"string", "integer", "number", "boolean", "object", "array", "null"})
-_DEPTH = 32
 _MAX_DIGITS = 38
+# Scale up to which a decimal leaves enough digits before the point, when the SCHEMA does not bound them.
+_MAX_SCALE = 30
+# Of a decimal without limits.
 _FREE_SCALE = 18
+_INT64 = (-(2**63), 2**63 - 1)
 _BOUNDS = {
     "minimum": RuleKind.MINIMUM,
     "maximum": RuleKind.MAXIMUM,
@@ -30,6 +42,7 @@ _TEXT_FORMATS = {
     "date": Kind.DATE,
     "time": Kind.TIME,
 }
+_NUMBERS = frozenset({Kind.INTEGER, Kind.DOUBLE, Kind.DECIMAL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +51,13 @@ class Property:
 
     Attributes:
         json_types: the JSON types it may carry.
-        node: its schema node, refs resolved.
+        node: its schema node, resolved.
         type: the type it would have if the SCHEMA were the contract.
 
     """
 
     json_types: frozenset[str]
-    node: Mapping[str, Any]
+    node: Node
     type: Type
 
 
@@ -55,200 +68,190 @@ def properties(stream: str, schema: Mapping[str, Any]) -> dict[str, Property]:
         InputError: the schema has no `properties` object or a `$ref` that leads nowhere.
 
     """
-    found = schema.get("properties")
-    if not isinstance(found, Mapping):
+    return _properties(_resolved(stream, schema))
+
+
+def _resolved(stream: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    root = Resolver(stream, schema).resolve(schema)
+    if not isinstance(root.get("properties"), Mapping):
         raise InputError(f"SCHEMA of stream '{stream}' has no 'properties' object", "mend the tap's catalog")
-    return {
-        name: Property(_json_types(node), node, _type(f"{stream}.{name}", node, 0))
-        for name, node in ((str(n), _resolved(stream, schema, v, 0)) for n, v in found.items())
-    }
+    return root
+
+
+def _properties(root: Node) -> dict[str, Property]:
+    return {name: Property(json_types(node), node, _type(name, node, 0)) for name, node in root["properties"].items()}
 
 
 def contract_of(stream: str, schema: Mapping[str, Any], keys: Sequence[str]) -> Contract:
     """Return the contract a SCHEMA amounts to: its types, keys and value rules.
 
     Raises:
-        InputError: the schema cannot be read, a key is not one of its properties, or two properties differ only
-            by case.
+        InputError: the schema cannot be read, or a key is not one of its properties.
 
     """
-    props = properties(stream, schema)
+    root = _resolved(stream, schema)
+    props = root["properties"]
     missing = [k for k in keys if k not in props]
     if missing:
         raise InputError(f"SCHEMA of stream '{stream}' lacks its key properties {missing}", "mend the tap's catalog")
-    required = set(keys) | _required(schema)
-    fields = tuple(_field(f"{stream}.{n}", n, p.node, n in required, n in keys, 0) for n, p in props.items())
-    return Contract(name=stream, fields=fields, primary_key=tuple(keys), inferred=True)
+    required = set(keys) | _required(root)
+    fields = [_field(f"{stream}.{n}", n, p, 0, required=n in required, key=n in keys) for n, p in props.items()]
+    return Contract(name=stream, fields=tuple(fields), primary_key=tuple(keys), inferred=True)
 
 
-def _required(node: Mapping[str, Any]) -> set[str]:
+def _required(node: Node) -> set[str]:
     listed = node.get("required")
     return {str(n) for n in listed} if isinstance(listed, list) else set()
-
-
-# ---- resolving ----
-
-
-def _resolved(stream: str, root: Mapping[str, Any], node: Any, depth: int) -> Mapping[str, Any]:
-    """Follow `$ref` and fold `anyOf`/`oneOf`/`allOf` of one shape and null into one node, recursively."""
-    if not isinstance(node, Mapping) or depth > _DEPTH:
-        return {}
-    if "$ref" in node:
-        return _resolved(stream, root, _pointer(stream, root, str(node["$ref"])), depth + 1)
-    for word in ("anyOf", "oneOf", "allOf"):
-        if isinstance(node.get(word), list):
-            parts = [_resolved(stream, root, part, depth + 1) for part in node[word]]
-            rest = {k: v for k, v in node.items() if k != word}
-            return _resolved(stream, root, {**rest, **_folded(parts, both=word == "allOf")}, depth + 1)
-    out = dict(node)
-    if isinstance(node.get("properties"), Mapping):
-        out["properties"] = {n: _resolved(stream, root, p, depth + 1) for n, p in node["properties"].items()}
-    if isinstance(node.get("items"), Mapping):
-        out["items"] = _resolved(stream, root, node["items"], depth + 1)
-    return out
-
-
-def _pointer(stream: str, root: Mapping[str, Any], ref: str) -> Any:
-    """Follow a local JSON pointer (RFC 6901); nothing is ever fetched."""
-    node: Any = root
-    for part in ref.removeprefix("#").strip("/").split("/"):
-        name = part.replace("~1", "/").replace("~0", "~")
-        if not ref.startswith("#") or not isinstance(node, Mapping) or name not in node:
-            raise InputError(f"SCHEMA of stream '{stream}' holds a '$ref' that leads nowhere", "mend the tap's catalog")
-        node = node[name]
-    return node
-
-
-def _folded(parts: Sequence[Mapping[str, Any]], *, both: bool) -> dict[str, Any]:
-    """One node for alternatives: their types together; the details only when one alternative has any."""
-    solid = [p for p in parts if _json_types(p) != frozenset({"null"})]
-    types = sorted({t for p in parts for t in _json_types(p)})
-    if both:
-        return {k: v for p in parts for k, v in p.items()}
-    if len(solid) == 1:
-        return {**solid[0], "type": types}
-    dated = [p for p in solid if p.get("format") == "date-time"]
-    if dated and all(_json_types(p) <= {"string", "null"} for p in solid):
-        return {"type": types, **({"format": "date-time"} if len(dated) == len(solid) else {})}
-    return {"type": types}
-
-
-def _json_types(node: Mapping[str, Any]) -> frozenset[str]:
-    declared = node.get("type")
-    if isinstance(declared, str):
-        return frozenset({declared})
-    if isinstance(declared, list) and declared:
-        return frozenset(str(t) for t in declared)
-    if isinstance(node.get("properties"), Mapping):
-        return frozenset({"object", "null"})
-    if isinstance(node.get("enum"), list):
-        return frozenset({"null", *(_json_type(v) for v in node["enum"])})
-    return ANY_JSON
-
-
-def _json_type(value: Any) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "boolean"
-    if isinstance(value, int):
-        return "integer"
-    if isinstance(value, (float, Decimal)):
-        return "number"
-    return "string" if isinstance(value, str) else ("array" if isinstance(value, list) else "object")
 
 
 # ---- types ----
 
 
-def _field(path: str, name: str, node: Mapping[str, Any], required: bool, key: bool, depth: int) -> Field:
+def _field(path: str, name: str, node: Node, depth: int, *, required: bool = False, key: bool = False) -> Field:
     type_ = _type(path, node, depth)
-    nullable = "null" in _json_types(node)
     description = node.get("description")
     return Field(
         name=name,
         type=type_,
-        required=key or (required and not nullable),
-        rules=_rules(path, node, type_),
+        required=key or (required and "null" not in json_types(node)),
+        rules=tuple(Rule(f"{path}.{kind.value}", kind, argument) for kind, argument in _rules(node, type_)),
         description=description if isinstance(description, str) else "",
     )
 
 
-def _type(path: str, node: Mapping[str, Any], depth: int) -> Type:
-    kinds = _json_types(node) - {"null"}
-    if kinds == {"object"} and node.get("properties") and depth < _DEPTH:
-        required = _required(node)
-        members = node["properties"].items()
-        return Type(
-            Kind.STRUCT,
-            fields=tuple(_field(f"{path}.{n}", n, m, n in required, False, depth + 1) for n, m in members),
-        )
+def _type(path: str, node: Node, depth: int) -> Type:
+    kinds = json_types(node) - {"null"}
+    if kinds == {"object"}:
+        return _object(path, node, depth)
     if kinds == {"array"} and isinstance(node.get("items"), Mapping) and node["items"]:
-        return Type(Kind.LIST, item=_field(f"{path}[]", "element", node["items"], False, False, depth + 1))
+        return Type(Kind.LIST, item=_field(f"{path}[]", "element", node["items"], depth + 1))
     if kinds == {"boolean"}:
         return Type(Kind.BOOLEAN)
-    if kinds == {"integer"}:
-        return Type(Kind.INTEGER)
     if kinds and kinds <= {"integer", "number"}:
-        return _number(node)
-    if kinds == {"string"}:
-        return _text(node)
-    if kinds == {"string", "number"} and node.get("format") == "singer.decimal":
-        return Type(Kind.DECIMAL, precision=_MAX_DIGITS, scale=_FREE_SCALE)
-    return Type(Kind.JSON)
+        return _number(node) if "number" in kinds else _integer(node)
+    if node.get("format") == "singer.decimal" and kinds <= {"string", "number", "integer"}:
+        return _singer_decimal(node)
+    return _text(node) if kinds == {"string"} else Type(Kind.JSON)
 
 
-def _number(node: Mapping[str, Any]) -> Type:
-    """Return double, or decimal(38, s) when `multipleOf` is 10**-s: how pipelinewise taps say NUMERIC."""
+def _object(path: str, node: Node, depth: int) -> Type:
+    """Return a struct of the declared members; when others are declared to come too, JSON text, which loses none."""
+    members = node.get("properties")
+    open_ = bool(node.get("patternProperties")) or isinstance(node.get("additionalProperties"), Mapping)
+    if not members or (open_ and node.get("additionalProperties") != {}) or depth >= DEPTH:
+        return Type(Kind.JSON)
+    required = _required(node)
+    fields = [_field(f"{path}.{n}", n, m, depth + 1, required=n in required) for n, m in members.items()]
+    return Type(Kind.STRUCT, fields=tuple(fields))
+
+
+def _integer(node: Node) -> Type:
+    """Return a 64-bit integer, or a decimal when the bounds go beyond (an unsigned bigint)."""
+    bounds = [b for b in (_decimal(node.get(word)) for word in _BOUNDS) if b is not None]
+    digits = max((len(str(abs(int(b)))) for b in bounds if abs(b) < 10**_MAX_DIGITS), default=0)
+    if any(not _INT64[0] <= b <= _INT64[1] for b in bounds) and digits > 18:
+        return Type(Kind.DECIMAL, precision=digits, scale=0)
+    return Type(Kind.INTEGER)
+
+
+def _number(node: Node) -> Type:
+    """Return double, or the decimal that `multipleOf` asks for: how pipelinewise taps say NUMERIC(p, s).
+
+    Bounds that leave more digits than a decimal has are how they say NUMERIC without limits; it becomes what the SDK's
+    `singer.decimal` is.
+    """
     step = _decimal(node.get("multipleOf"))
-    if step is not None and step > 0 and step == Decimal(1).scaleb(step.adjusted()) and step.adjusted() <= 0:
-        scale = -step.adjusted()
-        most = _decimal(node.get("maximum"))
-        if most is not None and most > 0 and most.adjusted() + 1 + scale > _MAX_DIGITS:
-            # NUMERIC without limits, as some taps say it: what the SDK's singer.decimal holds.
-            scale = min(scale, _FREE_SCALE)
-        if scale <= _MAX_DIGITS:
-            return Type(Kind.DECIMAL, precision=_MAX_DIGITS, scale=scale)
-    return Type(Kind.DOUBLE)
+    if step is None or step <= 0:
+        return Type(Kind.DOUBLE)
+    scale = max(0, -int(step.normalize().as_tuple().exponent))
+    sides = [_digits_before_point(node, word) for word in ("minimum", "maximum")]
+    largest = _MAX_SCALE if None in sides else _MAX_DIGITS - max(s for s in sides if s is not None)
+    return Type(Kind.DECIMAL, precision=_MAX_DIGITS, scale=scale if scale <= largest else min(scale, _FREE_SCALE))
 
 
-def _text(node: Mapping[str, Any]) -> Type:
-    format_ = node.get("format")
-    if format_ == "singer.decimal":
-        return Type(Kind.DECIMAL, precision=_MAX_DIGITS, scale=_FREE_SCALE)
+def _digits_before_point(node: Node, word: str) -> int | None:
+    """Digits that a bound leaves before the point, or None when there is no such bound."""
+    inclusive, exclusive = _decimal(node.get(word)), node.get(_exclusive(word))
+    bound = _decimal(exclusive) if inclusive is None else inclusive
+    if not bound:
+        return bound if bound is None else 0
+    is_power = bound.normalize().as_tuple().digits == (1,)
+    return max(0, bound.adjusted() + (0 if is_power and (inclusive is None or exclusive is True) else 1))
+
+
+def _singer_decimal(node: Node) -> Type:
+    """Return the decimal of format `singer.decimal`; its digits, if they are told, are no JSON Schema words."""
+    told = [node[word] for word in ("precision", "scale") if _whole(node.get(word))]
+    if len(told) == 2 and 0 < told[0] <= _MAX_DIGITS and told[1] <= told[0]:
+        return Type(Kind.DECIMAL, precision=told[0], scale=told[1])
+    return Type(Kind.DECIMAL, precision=_MAX_DIGITS, scale=_FREE_SCALE)
+
+
+def _text(node: Node) -> Type:
     if node.get("contentEncoding") == "base64":
         return Type(Kind.BINARY)
-    return Type(_TEXT_FORMATS.get(str(format_), Kind.STRING))
+    return Type(_TEXT_FORMATS.get(str(node.get("format")), Kind.STRING))
 
 
 # ---- rules ----
 
 
-def _rules(path: str, node: Mapping[str, Any], type_: Type) -> tuple[Rule, ...]:
+def _rules(node: Node, type_: Type) -> list[tuple[RuleKind, Any]]:
     found: list[tuple[RuleKind, Any]] = []
-    if type_.kind in (Kind.INTEGER, Kind.DOUBLE, Kind.DECIMAL):
-        found += _bounds(node)
-    if type_.kind is Kind.STRING:
-        found += [(k, node[k.value]) for k in (RuleKind.MIN_LENGTH, RuleKind.MAX_LENGTH) if _whole(node.get(k.value))]
-    if isinstance(node.get("enum"), list) and type_.kind in (Kind.STRING, Kind.INTEGER, Kind.BOOLEAN):
-        allowed = tuple(v for v in node["enum"] if v is not None)
-        if allowed and all(_json_type(v) == _JSON_OF[type_.kind] for v in allowed):
-            found.append((RuleKind.ENUM, allowed))
-    return tuple(Rule(f"{path}.{kind.value}", kind, argument) for kind, argument in found)
+    if type_.kind in _NUMBERS:
+        found += _bounds(node) + _multiple_of(node, type_)
+    for kind in _LENGTHS.get(type_.kind, ()):
+        if _whole(node.get(kind.value)):
+            found.append((kind, node[kind.value]))
+    if type_.kind is Kind.STRING and isinstance(node.get("pattern"), str):
+        found += _pattern(node["pattern"])
+    if type_.kind is Kind.LIST and node.get("uniqueItems") is True:
+        found.append((RuleKind.UNIQUE_ITEMS, True))
+    allowed = [v for v in allowed_values(node) or () if json_type(v) in _JSON_OF.get(type_.kind, ())]
+    return [*found, (RuleKind.ENUM, tuple(allowed))] if allowed else found
 
 
-_JSON_OF = {Kind.STRING: "string", Kind.INTEGER: "integer", Kind.BOOLEAN: "boolean"}
+def _pattern(text: str) -> list[tuple[RuleKind, Any]]:
+    """Return the rule of a pattern that RE2 can run; of another there is none, since a SCHEMA is only evidence."""
+    try:
+        return [(RuleKind.PATTERN, re2_pattern(text))]
+    except PatternError:
+        return []
 
 
-def _bounds(node: Mapping[str, Any]) -> list[tuple[RuleKind, Any]]:
+_LENGTHS = {
+    Kind.STRING: (RuleKind.MIN_LENGTH, RuleKind.MAX_LENGTH),
+    Kind.LIST: (RuleKind.MIN_ITEMS, RuleKind.MAX_ITEMS),
+}
+_JSON_OF = {
+    Kind.STRING: ("string",),
+    Kind.BOOLEAN: ("boolean",),
+    Kind.INTEGER: ("integer",),
+    Kind.DOUBLE: ("integer", "number"),
+    Kind.DECIMAL: ("integer", "number"),
+}
+
+
+def _exclusive(word: str) -> str:
+    return f"exclusive{word.capitalize()}"
+
+
+def _bounds(node: Node) -> list[tuple[RuleKind, Any]]:
     """Numeric bounds; a draft-4 `exclusiveMinimum: true` makes its `minimum` exclusive."""
     found = []
     for word, kind in _BOUNDS.items():
-        exclusive = f"exclusive{word.capitalize()}"
         bound = _decimal(node.get(word))
         if bound is not None:
-            found.append((_BOUNDS[exclusive] if node.get(exclusive) is True else kind, bound))
+            found.append((_BOUNDS[_exclusive(word)] if node.get(_exclusive(word)) is True else kind, bound))
     return found
+
+
+def _multiple_of(node: Node, type_: Type) -> list[tuple[RuleKind, Any]]:
+    """A step that the type does not hold values to by itself."""
+    step = _decimal(node.get("multipleOf"))
+    if type_.kind is Kind.DOUBLE or step is None or step <= 0 or step == Decimal(1).scaleb(-type_.scale):
+        return []
+    return [(RuleKind.MULTIPLE_OF, step)]
 
 
 def _decimal(value: Any) -> Decimal | None:
@@ -263,3 +266,6 @@ def _decimal(value: Any) -> Decimal | None:
 
 def _whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+__all__ = ["ANY_JSON", "Property", "contract_of", "json_types", "properties"]

@@ -12,7 +12,13 @@ from target_dativo_iceberg.contract.model import Check, CheckKind, Severity, Thr
 from target_dativo_iceberg.errors import ContractError
 
 Status = Literal["pass", "fail", "warn", "error", "skip"]
-_VERBS = {"pass": "passed", "fail": "failed", "warn": "gives a warning", "error": "could not be measured", "skip": "was skipped"}
+_VERBS = {
+    "pass": "passed",
+    "fail": "failed",
+    "warn": "gives a warning",
+    "error": "could not be measured",
+    "skip": "was skipped",
+}
 
 _OPERATORS: dict[str, Callable[[Fraction, Fraction], bool]] = {
     "mustBe": lambda measured, limit: measured == limit,
@@ -72,7 +78,8 @@ class CheckResult:
     def sentence(self) -> str:
         """One sentence for people."""
         measured = f": measured {self.measured}, expected {self.expected}" if self.measured is not None else ""
-        return f"quality check '{self.id}' {_VERBS[self.status]}{measured}" + (f" ({self.reason})" if self.reason else "")
+        reason = f" ({self.reason})" if self.reason else ""
+        return f"quality check '{self.id}' {_VERBS[self.status]}{measured}{reason}"
 
 
 class Gate:

@@ -1,4 +1,4 @@
-"""The verdict on a batch: which rows the contract accepts, and what the policy makes of every reason against the others."""
+"""The verdict on a batch: which rows the contract accepts, and what the policy makes of the reasons against others."""
 
 from __future__ import annotations
 

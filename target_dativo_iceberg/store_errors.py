@@ -1,0 +1,68 @@
+"""What catalogs and file stores raise, as our errors; messages name what was being done, never credentials."""
+
+from __future__ import annotations
+
+import requests
+from pyiceberg.exceptions import CommitStateUnknownException, RESTError, ServiceUnavailableError
+from sqlalchemy.exc import SQLAlchemyError
+
+from target_dativo_iceberg.errors import DativoError, StoreError, UnknownOutcomeError
+
+
+class store_errors:
+    """Turn what catalogs and stores raise into StoreError; messages name what was being done, never credentials.
+
+    Args:
+        doing: what was being done, for people.
+        writing: a missing answer leaves the outcome unknown (UnknownOutcomeError).
+
+    """
+
+    def __init__(self, doing: str, *, writing: bool = False) -> None:
+        self._doing = doing
+        self._silence: type[StoreError] = UnknownOutcomeError if writing else StoreError
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, DativoError):
+            return
+        if isinstance(error, SQLAlchemyError):
+            cause = type(getattr(error, "orig", None) or error).__name__
+            raise StoreError(f"{self._doing} failed: the SQL catalog refused ({cause})", "check the catalog") from error
+        if isinstance(error, (requests.RequestException, CommitStateUnknownException, ServiceUnavailableError)):
+            raise self._silence(
+                f"{self._doing} failed: no usable answer from the catalog ({type(error).__name__})",
+                "check that it runs, then run again",
+            ) from error
+        if isinstance(error, RESTError):
+            raise StoreError(
+                f"{self._doing} failed: the catalog refused ({type(error).__name__})",
+                "check its URI, branch, warehouse and credentials",
+            ) from error
+        if isinstance(error, OSError):
+            reason, hint = refusal(error)
+            raise StoreError(f"{self._doing} failed ({reason})", hint) from error
+
+
+def refusal(error: OSError) -> tuple[str, str]:
+    """Return what the file store said, without names of buckets and keys, and what to do."""
+    if error.strerror:
+        return error.strerror, "check the warehouse's space and permissions"
+    code = _code(error)
+    hints = (hint for words, hint in _HINTS.items() if any(word in code for word in words.split()))
+    return code, next(hints, "check that the store runs, and its settings: warehouse, s3_endpoint, the s3 keys")
+
+
+_HINTS = {
+    "DENIED SIGNATURE ACCESS_KEY TOKEN CLIENT_ID UNAUTHORIZED": "check s3_access_key_id and s3_secret_access_key",
+    "BUCKET": "check the bucket in 'warehouse' (on Nessie: in the server's warehouse)",
+    "NETWORK CONNECTION TIMEOUT": "check s3_endpoint and that the store runs",
+}
+
+
+def _code(error: OSError) -> str:
+    """Name an error of the object store by its code, which Arrow puts in capitals; the rest holds bucket and key."""
+    words = [w.strip(":,.()[]'\"") for w in str(error).split()]
+    return next((w for w in words if w.isupper() and "_" in w), type(error).__name__)
