@@ -119,7 +119,8 @@ def _undecodable(line: bytes, where: str, error: Exception) -> InputError:
     except NotJsonError as wrong:
         ended = "" if line.endswith(b"\n") else ", and the input ends inside it"
         return InputError(f"{where}: {wrong}{ended}", "the tap wrote something else, or was cut off")
-    return InputError(f"{where}: holds what JSON does not have", "mend the tap")
+    what = "nested too deep" if isinstance(error, RecursionError) else "holds what JSON does not have"
+    return InputError(f"{where}: {what}", "mend the tap")
 
 
 # ---- kinds ----

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.json as pj
 
 from target_dativo_iceberg.contract.arrow import arrow_schema
-from target_dativo_iceberg.contract.json_text import MAX_DEPTH, is_too_deep
+from target_dativo_iceberg.contract.json_text import MAX_DEPTH, depth_of
 from target_dativo_iceberg.contract.model import Contract
 from target_dativo_iceberg.contract.singer import Property
 from target_dativo_iceberg.wire import Keep, kept_as, wire_type
@@ -121,7 +121,7 @@ class Plan:
 
     def _quoted(self, line: bytes) -> bytes | None:
         """Put the values of kept columns in quotes, or return None when one is not found for certain."""
-        if self._cutter is None or (len(line) > MAX_DEPTH and is_too_deep(line.decode())):
+        if self._cutter is None:
             return None
         try:
             found = self._cutter.decode(line)
@@ -146,8 +146,8 @@ class Plan:
 
     def parse_ignoring(self, lines: pa.BinaryArray) -> pa.StructArray | None:
         """Parse prepared lines, leaving out members that nobody declared."""
-        odd = _matching(lines, (b"NaN", b"Inf"), _CONSTANTS) is not None or _may_be_deep(lines)
-        return None if odd else self._parsed(lines, "ignore")
+        odd = _matching(lines, (b"NaN", b"Inf"), _CONSTANTS)
+        return self._parsed(lines, "ignore") if odd is None else None
 
     def _parsed(self, lines: pa.BinaryArray, unexpected: str) -> pa.StructArray | None:
         data = data_of(lines)
@@ -213,14 +213,6 @@ def _matching(lines: pa.BinaryArray, signs: Sequence[bytes], pattern: str) -> pa
     return pc.replace_with_mask(named, named, found) if pc.any(found).as_py() else None
 
 
-def _may_be_deep(lines: pa.BinaryArray) -> bool:
-    """Whether a line has so many brackets that it may be nested too deep."""
-    long = lines.filter(pc.greater(pc.binary_length(lines), 2 * MAX_DEPTH))
-    if not len(long):
-        return False
-    return bool(pc.max(pc.add(pc.count_substring(long, b"["), pc.count_substring(long, b"{"))).as_py() > MAX_DEPTH)
-
-
 # ---- typed decoders for single lines ----
 
 
@@ -271,6 +263,8 @@ def _spliced(line: bytes, value: bytes, spellings: Sequence[bytes]) -> bytes | N
 
     Another place cannot be taken for the member's own: its value then stays as it is, which a text column refuses.
     """
+    if len(value) >= 2 * MAX_DEPTH and depth_of(value.decode()) > MAX_DEPTH:
+        return None
     for spelling in spellings:
         places = line.count(spelling + value)
         if places == 1:

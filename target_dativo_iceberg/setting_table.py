@@ -148,8 +148,8 @@ SETTINGS: tuple[Setting, ...] = (
         "string",
         "merge",
         "How far the contract may change an existing table. `strict`: new columns, and wider types with a higher "
-        "version of the contract. `merge`: also required → optional, renames by property id, wider types. `relaxed`: also "
-        "columns that only the SCHEMA has.",
+        "version of the contract. `merge`: also required → optional, renames by property id, wider types. `relaxed`: "
+        "also columns that only the SCHEMA has.",
         "contract",
         choices=("strict", "merge", "relaxed"),
     ),

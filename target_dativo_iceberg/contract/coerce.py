@@ -11,7 +11,15 @@ from typing import Any
 
 from target_dativo_iceberg.contract import scalars
 from target_dativo_iceberg.contract.findings import Findings, Violation
-from target_dativo_iceberg.contract.json_text import NonFinite, NotJsonError, Repeated, Text, decode
+from target_dativo_iceberg.contract.json_text import (
+    MAX_DEPTH,
+    NonFinite,
+    NotJsonError,
+    Repeated,
+    Text,
+    decode,
+    depth_of,
+)
 from target_dativo_iceberg.contract.model import Field, Kind, Type
 
 
@@ -100,6 +108,8 @@ def _json(value: Any, type_: Type, path: str, found: Findings, text: Text) -> st
         return scalars.text_of(value, type_, path, found, text)
     if isinstance(value, bytes):
         found.type(path, "JSON", value)
+    elif depth_of(text.cut()) > MAX_DEPTH:
+        found.wrong(path, f"expected JSON of at most {MAX_DEPTH} levels, got more")
     elif _holds_non_finite(value):
         found.type(path, "JSON", NonFinite())
     else:

@@ -1,6 +1,6 @@
 """JSON read exactly: decimals stay decimal, what JSON leaves open is marked, and any part can be had as its text.
 
-The record-by-record reader starts here.
+The record-by-record reader starts here. Nesting has no limit: what lies too deep for the decoder is cut off and marked.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from decimal import Decimal, InvalidOperation
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any
 
-# Levels of nesting that a line may have: far fewer than Python's decoder or a reader of JSON columns can take.
+# Levels that are decoded; a column that keeps JSON text takes no more of them either.
 MAX_DEPTH = 400
 # Far below what Python's own limit on digits (4300) or the decimal module refuse.
 _LONGEST_NUMBER = 400
@@ -57,16 +57,16 @@ def decode(line: bytes) -> Any:
     """Parse a line exactly: decimals as Decimal, with marks where JSON leaves the meaning open.
 
     Raises:
-        NotJsonError: it is not UTF-8 or not JSON, or is nested too deep.
+        NotJsonError: it is not UTF-8 or not JSON.
 
     """
     text = text_of(line)
-    if is_too_deep(text):
-        raise NotJsonError("nested too deep")
     try:
         return _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise NotJsonError(f"not JSON at character {error.pos + 1}") from None
+    except RecursionError:
+        return _decode_shallow(text)
 
 
 def text_of(line: bytes) -> str:
@@ -108,13 +108,6 @@ _DECODER = json.JSONDecoder(
 # ---- nesting ----
 
 
-def is_too_deep(text: str) -> bool:
-    """Whether a line is nested deeper than MAX_DEPTH, or would be if its brackets were closed."""
-    if len(text) <= MAX_DEPTH or text.count("{") + text.count("[") <= MAX_DEPTH:
-        return False
-    return max((depth for _, depth in _brackets(text)), default=0) > MAX_DEPTH
-
-
 def _brackets(text: str, start: int = 0) -> Iterator[tuple[int, int]]:
     """Yield (position, depth after it) of every bracket outside strings."""
     depth = 0
@@ -126,6 +119,28 @@ def _brackets(text: str, start: int = 0) -> Iterator[tuple[int, int]]:
         else:
             continue
         yield found.start(), depth
+
+
+def depth_of(text: str) -> int:
+    """Return how deep a JSON text is nested: 0 for a scalar, 1 for `{}`."""
+    if len(text) < 2 * MAX_DEPTH:  # as deep as that it cannot be, and the caller asks no more
+        return 0
+    return max((depth for _, depth in _brackets(text)), default=0)
+
+
+def _decode_shallow(text: str) -> Any:
+    """Decode a text that is nested too deep for the decoder: what is deeper than MAX_DEPTH becomes a mark."""
+    parts, kept_to, below = [], 0, False
+    for position, depth in _brackets(text):
+        if not below and depth > MAX_DEPTH:
+            parts.append(text[kept_to:position] + "NaN")
+            below = True
+        elif below and depth == MAX_DEPTH:
+            kept_to, below = position + 1, False
+    try:
+        return _DECODER.decode("".join([*parts, "" if below else text[kept_to:]]))
+    except json.JSONDecodeError:
+        raise NotJsonError("not JSON, and nested deep") from None
 
 
 # ---- parts of a text ----
