@@ -235,8 +235,11 @@ class Loader:
         """Hand the records of a part of a block to the workers."""
         for run in block.records(start, stop) if stop > start else []:
             if self._maps is not None:
-                for mapped, _filtered in self._maps.records(run):
+                for mapped, filtered in self._maps.records(run):
                     self._stage(mapped)
+                    counts = self._counts(mapped.stream)
+                    counts.records += filtered
+                    counts.dropped += filtered
             else:
                 self._stage(run)
 

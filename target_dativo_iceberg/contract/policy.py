@@ -136,19 +136,25 @@ def policy_of(stated: str | Mapping[str, Any], contract: Contract) -> Policy:
     """
     if isinstance(stated, str):
         return Policy(classes=_named(stated))
-    rest = dict(stated)
+    rest = _mapping(stated, "on_violation")
     classes = dict(_named(str(rest.pop("preset", "strict"))))
-    fields = {str(k): _action(v, f"field '{k}'") for k, v in dict(rest.pop("fields", {})).items()}
-    rules = {str(k): _action(v, f"rule '{k}'") for k, v in dict(rest.pop("rules", {})).items()}
+    fields = {str(k): _action(v, f"field '{k}'") for k, v in _mapping(rest.pop("fields", {}), "on_violation.fields").items()}
+    rules = {str(k): _action(v, f"rule '{k}'") for k, v in _mapping(rest.pop("rules", {}), "on_violation.rules").items()}
     for name, action in rest.items():
         classes[_klass(name)] = _valid(_klass(name), _action(action, f"class '{name}'"))
     _known_fields(fields, contract)
     return Policy(classes, fields, rules)
 
 
+def _mapping(value: Any, where: str) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise SettingsError(f"{where} must be an object", "see docs/contracts.md")
+    return dict(value)
+
+
 def _named(name: str) -> Mapping[Klass, Action]:
     if name not in PRESETS:
-        raise SettingsError(f"on_violation '{name}' is not a preset", f"use one of {', '.join(PRESETS)}, or an object")
+        raise SettingsError("on_violation is not a preset", f"use one of {', '.join(PRESETS)}, or an object")
     return PRESETS[name]
 
 
