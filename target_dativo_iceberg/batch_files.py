@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, cast
 from urllib.parse import unquote, urlsplit
@@ -36,7 +36,7 @@ def pieces(
         path = allowed(uri, roots)
         try:
             yield from _PIECES[message.format](message, path, max_line_bytes)
-        except (OSError, pa.ArrowInvalid, EOFError, zlib.error) as error:
+        except (OSError, pa.ArrowException, EOFError, zlib.error) as error:
             raise InputError(
                 f"BATCH file {path.name} cannot be read as {message.format} ({type(error).__name__})", "mend the tap"
             ) from error
@@ -49,10 +49,13 @@ def allowed(uri: str, roots: Sequence[Path]) -> Path:
         InputError: it is not a local file under one of the roots (links are followed first).
 
     """
-    parts = urlsplit(uri)
+    try:
+        parts = urlsplit(uri)
+        path = Path(unquote(parts.path)).resolve()
+    except (ValueError, OSError, RuntimeError):  # a NUL byte, a name too long, links in a circle
+        raise InputError("a BATCH manifest names what can be no file", "mend the tap") from None
     if parts.scheme not in ("", "file"):
         raise InputError("a BATCH manifest names a file that is not local", "only file:// is read")
-    path = Path(unquote(parts.path)).resolve()
     if not any(path.is_relative_to(root) for root in roots):
         raise InputError("a BATCH manifest names a file outside batch_roots", "allow its folder in batch_roots")
     if not path.is_file():
@@ -74,41 +77,53 @@ def _jsonl(message: BatchFiles, path: Path, max_line_bytes: int) -> Iterator[tup
             text = rest + data
             stop = text.rfind(b"\n") + 1 if data else len(text)
             rest = text[stop:]
-            if len(rest) > max_line_bytes:
+            lines = line_array(pa.py_buffer(text[:stop])) if stop else pa.array([], pa.binary())
+            if max(len(rest), pc.max(pc.binary_length(lines)).as_py() or 0) > max_line_bytes:
                 raise InputError(
-                    f"BATCH file {path.name}: row {row} is longer than max_line_mb allows", "raise max_line_mb"
+                    f"BATCH file {path.name}: a line after line {row - 1} is longer than max_line_mb allows",
+                    "raise max_line_mb",
                 )
             if stop:
-                lines = _without_blank(line_array(pa.py_buffer(text[:stop])))
-                yield path.name, row, Records(message.stream, lines, row, 0, None)
+                yield path.name, row, _written(message.stream, lines, row, path.name)
                 row += len(lines)
             if not data:
                 return
 
 
-def _without_blank(lines: pa.BinaryArray) -> pa.BinaryArray:
-    """Leave blank lines out; `{}` and a newline are three bytes, so only shorter lines are looked at."""
-    short = pc.less(pc.binary_length(lines), 3)
-    return lines.filter(pc.invert(short)) if pc.any(short, min_count=0).as_py() else lines
+def _written(stream: str, lines: pa.BinaryArray, first: int, name: str) -> Records:
+    """Return lines without the blank ones among them."""
+    if pc.all(pc.starts_with(lines, b"{")).as_py():
+        return Records(stream, lines, first, file=name)
+    written = pc.invert(pc.match_substring_regex(lines, r"^[ \t\r\n]*$"))
+    return Records(stream, lines.filter(written), first, positions=written, file=name)
 
 
 def _parquet(message: BatchFiles, path: Path, max_line_bytes: int) -> Iterator[tuple[str, int, pa.RecordBatch]]:
     with pq.ParquetFile(path, pre_buffer=False) as file:
-        row = 1
-        for batch in file.iter_batches(_ROWS, use_threads=False):
-            yield path.name, row, batch
-            row += batch.num_rows
+        _refuse_twins(file.schema_arrow.names, path)
+        yield from _numbered(path, file.iter_batches(_ROWS, use_threads=False))
 
 
 def _arrow(message: BatchFiles, path: Path, max_line_bytes: int) -> Iterator[tuple[str, int, pa.RecordBatch]]:
     with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as file:
-        row = 1
-        for index in range(file.num_record_batches):
-            batch = file.get_batch(index)
-            for start in range(0, batch.num_rows, _ROWS):
-                part = batch.slice(start, _ROWS)
-                yield path.name, row, part
-                row += part.num_rows
+        _refuse_twins(file.schema.names, path)
+        yield from _numbered(path, (file.get_batch(index) for index in range(file.num_record_batches)))
+
+
+def _refuse_twins(names: Sequence[str], path: Path) -> None:
+    twins = sorted({name for name in names if names.count(name) > 1})
+    if twins:
+        raise InputError(f"BATCH file {path.name} names columns {twins} more than once", "mend the tap")
+
+
+def _numbered(path: Path, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[str, int, pa.RecordBatch]]:
+    row = 1
+    for batch in batches:
+        batch.validate(full=True)  # a writer may have put anything in its buffers, half a character among others
+        for start in range(0, batch.num_rows, _ROWS):
+            part = batch.slice(start, _ROWS)
+            yield path.name, row, part
+            row += part.num_rows
 
 
 _PIECES = {"jsonl": _jsonl, "parquet": _parquet, "arrow": _arrow}

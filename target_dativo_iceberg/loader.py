@@ -12,7 +12,7 @@ import signal
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -235,13 +235,17 @@ class Loader:
         """Hand the records of a part of a block to the workers."""
         for run in block.records(start, stop) if stop > start else []:
             if self._maps is not None:
-                for mapped, filtered in self._maps.records(run):
-                    self._stage(mapped)
-                    counts = self._counts(mapped.stream)
-                    counts.records += filtered
-                    counts.dropped += filtered
+                self._stage_mapped(self._maps.records(run))
             else:
                 self._stage(run)
+
+    def _stage_mapped(self, runs: Iterable[tuple[Records, int]]) -> None:
+        """Stage what stream maps made of a run; records that a map filters out count as dropped."""
+        for run, filtered in runs:
+            self._stage(run)
+            counts = self._counts(run.stream)
+            counts.records += filtered
+            counts.dropped += filtered
 
     def _stage(self, run: Records) -> None:
         if not len(run.lines):
@@ -261,6 +265,9 @@ class Loader:
         stream = self._stream(message.stream, line)
         roots = root_paths(self._settings.batch_roots)
         for name, row, piece in pieces(message, roots, self._settings.max_line_mb * MIB):
+            if self._maps is not None:
+                self._stage_mapped(self._maps.batch(message.stream, piece, row, name))
+                continue
             plan, judge, privacy, seals = stream.batch_plan, stream.judge, stream.privacy, not stream.ordered
             if isinstance(piece, Records):
                 job = self._workers.submit(stage, plan, judge, piece, privacy, seals=seals)

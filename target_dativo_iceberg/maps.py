@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pyarrow as pa
 
-from target_dativo_iceberg.contract.coerce import NotJsonError, decode
+from target_dativo_iceberg.cells import json_lines
+from target_dativo_iceberg.contract.json_text import NonFinite, NotJsonError, Repeated, TooLong
 from target_dativo_iceberg.errors import InputError, SettingsError
 from target_dativo_iceberg.messages import Records, Schema
+from target_dativo_iceberg.rows import record_of
 
 if TYPE_CHECKING:
     from singer_sdk.mapper import PluginMapper
 
 _ENCODE = msgspec.json.Encoder(decimal_format="number").encode
+# What JSON does not have stays what it is, so that the contract judges it.
+_NAN, _TOO_LONG = msgspec.Raw(b"NaN"), msgspec.Raw(b"1e1000000000000000000000")
 
 
 class StreamMaps:
@@ -58,49 +63,84 @@ class StreamMaps:
             if not _removes(m)
         ]
 
-    def records(self, run: Records) -> Iterator[tuple[Records, int]]:
+    def records(self, run: Records, *, bare: bool = False) -> Iterator[tuple[Records, int]]:
         """Yield the runs that one run of records becomes, each with how many records its map filtered out.
 
+        A line that holds no record is handed on as it is.
+
+        Args:
+            run: RECORD lines, or with `bare` lines that are records.
+            bare: see there.
+
         Raises:
-            InputError: a line holds no record, or a map's expression fails on it.
+            InputError: a map's expression fails on a record.
 
         """
-        rows = [self._record(run, row) for row in range(len(run.lines))]
+        rows = [(run.line_number(row), *_record(line, bare=bare)) for row, line in enumerate(run.lines.to_pylist())]
         for stream_map in self._mapper.stream_maps.get(run.stream, ()):
-            if _removes(stream_map):
-                continue
-            lines, numbers = [], []
-            for number, record in rows:
-                mapped = self._mapped(stream_map, dict(record), number)
-                if mapped is not None:
-                    lines.append(b'{"type":"RECORD","stream":"x","record":' + _ENCODE(_plain(mapped)) + b"}\n")
-                    numbers.append(number)
-            found, where = pa.array(lines, pa.binary()), pa.array(numbers, pa.int64())
-            yield Records(stream_map.stream_alias, found, 0, 0, None, where), len(rows) - len(lines)
+            if not _removes(stream_map):
+                out = self._mapped(stream_map, rows, run.file)
+                yield out, len(rows) - len(out.lines)
 
-    def _record(self, run: Records, row: int) -> tuple[int, dict[str, Any]]:
-        number = run.line_number(row)
-        try:
-            record = decode(run.lines[row].as_py()).get("record")
-        except NotJsonError as error:
-            raise InputError(f"line {number}: stream '{run.stream}': {error}", "mend the tap") from None
-        if not isinstance(record, dict):
-            raise InputError(f"line {number}: stream '{run.stream}': RECORD without a 'record' object", "mend the tap")
-        return number, record
+    def batch(self, stream: str, piece: Records | pa.RecordBatch, row: int, name: str) -> Iterator[tuple[Records, int]]:
+        """Yield the runs that a piece of a BATCH file becomes, as `records` does.
 
-    def _mapped(self, stream_map: Any, record: dict[str, Any], number: int) -> Mapping[str, Any] | None:
+        Args:
+            stream: of the BATCH message.
+            piece: as `batch_files.pieces` gives it, with its first row and its file's name.
+            row: see there.
+            name: see there.
+
+        """
+        run = piece if isinstance(piece, Records) else Records(stream, json_lines(piece), row, file=name)
+        return self.records(run, bare=True)
+
+    def _mapped(self, stream_map: Any, rows: list[tuple[int, bytes, dict[str, Any] | None]], file: str) -> Records:
+        lines, numbers = [], []
+        for number, line, record in rows:
+            mapped = line if record is None else self._line(stream_map, dict(record), f"line {number}")
+            if mapped is not None:
+                lines.append(mapped)
+                numbers.append(number)
+        array = pa.array(lines, pa.binary())
+        return Records(stream_map.stream_alias, array, numbers=pa.array(numbers, pa.int64()), file=file)
+
+    def _line(self, stream_map: Any, record: dict[str, Any], where: str) -> bytes | None:
         try:
-            return stream_map.transform(record)  # type: ignore[no-any-return]
+            mapped = stream_map.transform(record)
+            if mapped is None:
+                return None
+            return b'{"type":"RECORD","stream":"x","record":' + _ENCODE(_writable(mapped)) + b"}\n"
         except Exception as error:  # expressions are the user's
             raise InputError(
-                f"line {number}: the stream map of '{stream_map.stream_alias}' fails ({type(error).__name__})",
+                f"{where}: the stream map of '{stream_map.stream_alias}' fails ({type(error).__name__})",
                 "check stream_maps",
             ) from error
+
+
+def _record(line: bytes, *, bare: bool) -> tuple[bytes, dict[str, Any] | None]:
+    """Return a line and the record in it, or None when a map could not be given it whole."""
+    try:
+        record, _ = record_of(line, bare=bare)
+    except NotJsonError:
+        return line, None
+    return line, None if isinstance(record, Repeated) else record
 
 
 def _removes(stream_map: Any) -> bool:
     return type(stream_map).__name__ == "RemoveRecordTransform"
 
 
-def _plain(record: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {k: (v if not isinstance(v, float) or v == v else None) for k, v in record.items()}  # noqa: PLR0124
+def _writable(value: Any) -> Any:
+    """Return a value that is written as it was read."""
+    if isinstance(value, Repeated):
+        members = (_ENCODE(name) + b":" + _ENCODE(_writable(member)) for name, member in value.pairs)
+        return msgspec.Raw(b"{" + b",".join(members) + b"}")
+    if isinstance(value, Mapping):
+        return {name: _writable(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_writable(item) for item in value]
+    if isinstance(value, TooLong):
+        return _TOO_LONG
+    odd = isinstance(value, NonFinite) or (isinstance(value, float) and not math.isfinite(value))
+    return _NAN if odd else value

@@ -104,11 +104,9 @@ def _map(value: Any, type_: Type, path: str, found: Findings, text: Text) -> lis
 
 def _json(value: Any, type_: Type, path: str, found: Findings, text: Text) -> str | None:
     """Text stays as it is; everything else is kept as the JSON text that came."""
-    if isinstance(value, str):
+    if isinstance(value, (str, bytes)):
         return scalars.text_of(value, type_, path, found, text)
-    if isinstance(value, bytes):
-        found.type(path, "JSON", value)
-    elif depth_of(text.cut()) > MAX_DEPTH:
+    if depth_of(text.cut()) > MAX_DEPTH:
         found.wrong(path, f"expected JSON of at most {MAX_DEPTH} levels, got more")
     elif _holds_non_finite(value):
         found.type(path, "JSON", NonFinite())

@@ -138,8 +138,10 @@ def policy_of(stated: str | Mapping[str, Any], contract: Contract) -> Policy:
         return Policy(classes=_named(stated))
     rest = _mapping(stated, "on_violation")
     classes = dict(_named(str(rest.pop("preset", "strict"))))
-    fields = {str(k): _action(v, f"field '{k}'") for k, v in _mapping(rest.pop("fields", {}), "on_violation.fields").items()}
-    rules = {str(k): _action(v, f"rule '{k}'") for k, v in _mapping(rest.pop("rules", {}), "on_violation.rules").items()}
+    own = _mapping(rest.pop("fields", {}), "on_violation.fields")
+    fields = {str(k): _action(v, f"field '{k}'") for k, v in own.items()}
+    named = _mapping(rest.pop("rules", {}), "on_violation.rules")
+    rules = {str(k): _action(v, f"rule '{k}'") for k, v in named.items()}
     for name, action in rest.items():
         classes[_klass(name)] = _valid(_klass(name), _action(action, f"class '{name}'"))
     _known_fields(fields, contract)

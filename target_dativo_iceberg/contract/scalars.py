@@ -28,6 +28,8 @@ _BYTES = {
 
 def text_of(value: Any, _type: Type, path: str, found: Findings, text: Text) -> str | None:
     """Read text; a number becomes its digits as they came."""
+    if isinstance(value, bytes):
+        value = _of_bytes(value)
     if isinstance(value, str):
         if not _SURROGATE.search(value):
             return value
@@ -39,6 +41,14 @@ def text_of(value: Any, _type: Type, path: str, found: Findings, text: Text) -> 
     else:
         found.type(path, "text", value)
     return None
+
+
+def _of_bytes(value: bytes) -> str | bytes:
+    """Return the text in a binary column of a file, or the bytes when they are none."""
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value
 
 
 def _exact(value: Any) -> Any:

@@ -112,6 +112,6 @@ def test_quarantine_holds_the_rows_that_are_implausible(demo: Demo) -> None:
     )
     clock = demo.tables.sql(
         "SELECT count(*) FROM {nycflights13.flights__quarantine} "
-        "WHERE _record::JSON->>'arr_time' = '2400' OR _record::JSON->>'dep_time' = '2400'"
+        "WHERE (_record::JSON->>'arr_time') = '2400' OR (_record::JSON->>'dep_time') = '2400'"
     )
     assert clock == [(179,)]

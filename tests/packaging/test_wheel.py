@@ -50,6 +50,8 @@ def pipx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         "UV_CACHE_DIR": str(_cache()),
     }
     _run(sys.executable, "-m", "pipx", "install", "--backend", "uv", wheel, env=environment)
+    # Before any run: Python adds bytecode as it goes.
+    (folder / "size").write_text(str(_size(folder / "home" / "venvs" / "target-dativo-iceberg")))
     yield folder / "bin"
     shutil.rmtree(folder)
 
@@ -70,7 +72,7 @@ def test_the_installed_command_answers(pipx: Path) -> None:
 def test_the_installation_is_small_and_holds_no_meltano(pipx: Path) -> None:
     venv = pipx.parent / "home" / "venvs" / "target-dativo-iceberg"
     assert not list(venv.rglob("site-packages/meltano"))
-    assert _size(venv) < _SIZE_LIMIT
+    assert int((pipx.parent / "size").read_text()) < _SIZE_LIMIT
 
 
 def test_version_waits_for_no_heavy_import(pipx: Path) -> None:

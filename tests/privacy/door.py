@@ -12,10 +12,9 @@ from typing import Any
 import pyarrow as pa
 
 from target_dativo_iceberg.batch import Plan, read
-from target_dativo_iceberg.contract.check import Checker
 from target_dativo_iceberg.contract.model import Contract, Field, Kind, Type
 from target_dativo_iceberg.contract.privacy import Key, Privacy, compile_privacy, read_rules
-from target_dativo_iceberg.contract.verdict import judge
+from target_dativo_iceberg.contract.verdict import Judge
 
 KEY = Key(bytes(range(32)))
 OTHER_KEY = Key(bytes(range(100, 132)))
@@ -74,8 +73,8 @@ def accepted(privacy: Privacy, records: Sequence[str]) -> pa.RecordBatch:
     """Records that the clear contract accepts, as the loader reads them; all must be accepted."""
     plan = Plan(privacy.clear, {}, bare=True)
     typed = read(plan, pa.array([r.encode() + b"\n" for r in records], pa.binary()))
-    verdict = judge(Checker(privacy.clear), typed.batch, typed.findings)
-    assert not verdict.rejected
+    verdict = Judge(privacy.clear).judge(typed.batch, typed.findings)
+    assert not verdict.turned_away
     return verdict.accepted
 
 

@@ -12,10 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from target_dativo_iceberg.batch import Plan
-from target_dativo_iceberg.contract.check import Checker
 from target_dativo_iceberg.contract.model import Contract, Field, Kind, Rule, RuleKind, Type
+from target_dativo_iceberg.contract.policy import PRESETS, Policy
 from target_dativo_iceberg.contract.privacy import Privacy
 from target_dativo_iceberg.contract.singer import properties
+from target_dativo_iceberg.contract.verdict import Judge
 from target_dativo_iceberg.messages import Records
 from target_dativo_iceberg.quarantine import Rejected, rows
 from target_dativo_iceberg.stage import Staged, stage
@@ -99,12 +100,12 @@ def _staged(privacy: Privacy) -> Staged:
     """As the loader stages a run, with the two calls that privacy adds."""
     plan = Plan(privacy.clear, properties("people", SCHEMA))
     lines = pa.array([line.encode() + b"\n" for line in _lines()], pa.binary())
-    return stage(plan, Checker(privacy.clear), Records("people", lines, 1, 0, None))
+    return stage(plan, Judge(privacy.clear, Policy(PRESETS["discard_row"])), Records("people", lines, 1, 0, None))
 
 
 def _written(privacy: Privacy, staged: Staged, folder: Path) -> bytes:
     hidden = [Rejected(r.line_number, privacy.apply_record(r.record), r.reasons) for r in staged.rejected]
-    batches = [privacy.apply(staged.accepted), rows("run", "people", privacy.contract, hidden, "quarantine")]
+    batches = [privacy.apply(staged.accepted), rows("run", "people", privacy.contract, hidden)]
     found = b""
     for name, batch in zip(("good", "quarantine"), batches, strict=True):
         table = pa.Table.from_batches([batch])
@@ -150,7 +151,7 @@ def test_reasons_and_keys_of_rejected_records_hold_no_clear_value() -> None:
     privacy = protect(CONTRACT, *RULES)
     for rejected in _staged(privacy).rejected:
         hidden = Rejected(rejected.line_number, privacy.apply_record(rejected.record), rejected.reasons)
-        (row,) = rows("run", "people", privacy.contract, [hidden], "quarantine").to_pylist()
+        (row,) = rows("run", "people", privacy.contract, [hidden]).to_pylist()
         text = json.dumps(row, default=str)
         assert not any(canary in text for canary in CANARIES)
         assert json.loads(row["_record"])

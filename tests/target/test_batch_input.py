@@ -1,0 +1,267 @@
+"""Files of BATCH messages: their columns mean what the same records in JSON mean, and broken files say so."""
+
+from __future__ import annotations
+
+import gzip
+import math
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from target_dativo_iceberg import batch_files
+from target_dativo_iceberg.batch import Plan, read, read_arrow
+from target_dativo_iceberg.batch_files import pieces
+from target_dativo_iceberg.cells import json_lines
+from target_dativo_iceberg.contract.model import Contract, Field, Kind, Type
+from target_dativo_iceberg.envelope import BatchFiles
+from target_dativo_iceberg.errors import InputError
+from target_dativo_iceberg.messages import Records
+from tests.target.running import Target, schema, state
+
+_LINE = 1 << 20
+_UUID = bytes.fromhex("f47ac10b58cc4372a5670e02b2c3d479")
+_AT = datetime(2024, 1, 1, 10, 20, 30, 123456)  # noqa: DTZ001 - as a column without zone has it
+_DAY = date(2024, 1, 1)
+_MAP = pa.map_(pa.string(), pa.int64())
+_KINDS = {
+    "text": Type(Kind.STRING),
+    "long": Type(Kind.INTEGER),
+    "int": Type(Kind.INTEGER, bits=32),
+    "double": Type(Kind.DOUBLE),
+    "float": Type(Kind.FLOAT),
+    "money": Type(Kind.DECIMAL, precision=12, scale=2),
+    "exact": Type(Kind.DECIMAL, precision=38, scale=18),
+    "flag": Type(Kind.BOOLEAN),
+    "day": Type(Kind.DATE),
+    "clock": Type(Kind.TIME),
+    "moment": Type(Kind.TIMESTAMP),
+    "instant": Type(Kind.TIMESTAMPTZ),
+    "zoned": Type(Kind.TIMESTAMPTZ, naive_zone=None),
+    "uuid": Type(Kind.UUID),
+    "bytes": Type(Kind.BINARY),
+    "three": Type(Kind.FIXED, length=3),
+    "json": Type(Kind.JSON),
+    "longs": Type(Kind.LIST, item=Field("element", Type(Kind.INTEGER))),
+    "point": Type(
+        Kind.STRUCT, fields=(Field("x", Type(Kind.INTEGER), required=True), Field("at", Type(Kind.TIMESTAMPTZ)))
+    ),
+    "counts": Type(Kind.MAP, key=Type(Kind.STRING), item=Field("value", Type(Kind.INTEGER))),
+}
+_NO = "refused"
+_NAN, _INF = math.nan, math.inf
+_INSTANT = _AT.replace(tzinfo=UTC)
+_POINTS = pa.struct([("x", pa.int64()), ("at", pa.timestamp("us"))])
+
+# Columns as writers of files make them, and what some kinds of the contract make of them.
+_COLUMNS: dict[str, tuple[pa.Array, dict[str, list[Any]]]] = {
+    "int8": (pa.array([1, None, -5], pa.int8()), {"long": [1, None, -5], "money": [Decimal(1), None, Decimal(-5)]}),
+    "uint64": (pa.array([1, 2**64 - 1], pa.uint64()), {"long": [1, _NO], "text": ["1", "18446744073709551615"]}),
+    "int64": (pa.array([2**53 + 1, 2**31], pa.int64()), {"double": [_NO, 2.0**31], "int": [_NO, _NO]}),
+    "float64": (
+        pa.array([1.5, _NAN, _INF, 2.0, None]),
+        {
+            "double": [1.5, _NO, _NO, 2.0, None],
+            "long": [_NO, _NO, _NO, 2, None],
+            "json": ["1.5", _NO, _NO, "2.0", None],
+        },
+    ),
+    "float32": (pa.array([1.5, _NAN], pa.float32()), {"float": [1.5, _NO], "money": [Decimal("1.50"), _NO]}),
+    "float16": (pa.array([1.5], pa.float16()), {"double": [1.5]}),
+    "decimal": (pa.array([Decimal("1.50"), Decimal("1.005")], pa.decimal128(20, 3)), {"money": [Decimal("1.50"), _NO]}),
+    "wide": (pa.array([Decimal(10) ** 30], pa.decimal128(38, 0)), {"exact": [_NO], "text": ["1" + "0" * 30]}),
+    "decimal256": (pa.array([Decimal("1.5")], pa.decimal256(60, 20)), {"money": [Decimal("1.50")]}),
+    "bool": (pa.array([True, None, False]), {"flag": [True, None, False], "text": [_NO, None, _NO]}),
+    "string": (
+        pa.array(["5", "abc", None, "2024-01-01"]),
+        {"text": ["5", "abc", None, "2024-01-01"], "long": [5, _NO, None, _NO], "day": [_NO, _NO, None, _DAY]},
+    ),
+    "large_string": (pa.array(["a"], pa.large_string()), {"text": ["a"], "json": ["a"]}),
+    "string_view": (pa.array(["a", "b" * 20], pa.string_view()), {"text": ["a", "b" * 20]}),
+    "dictionary": (pa.array(["a", "b", "a"]).dictionary_encode(), {"text": ["a", "b", "a"]}),
+    "runs": (pa.RunEndEncodedArray.from_arrays(pa.array([2, 3], pa.int32()), pa.array([7, 8])), {"long": [7, 7, 8]}),
+    "binary": (pa.array([b"abc", b"\xff", None]), {"bytes": [b"abc", b"\xff", None], "three": [b"abc", _NO, None]}),
+    "bytes for text": (pa.array([b"abc", b"\xff"]), {"text": ["abc", _NO], "long": [_NO, _NO]}),
+    "fixed": (pa.array([_UUID], pa.binary(16)), {"uuid": [_UUID], "bytes": [_UUID]}),
+    "uuid": (pa.array([_UUID], pa.binary(16)).cast(pa.uuid()), {"uuid": [_UUID]}),
+    "date32": (
+        pa.array([_DAY]),
+        {"day": [_DAY], "text": ["2024-01-01"], "instant": [datetime(2024, 1, 1, tzinfo=UTC)]},
+    ),
+    "date64": (pa.array([_DAY], pa.date64()), {"day": [_DAY]}),
+    "time32": (pa.array([time(10, 20, 30)], pa.time32("s")), {"clock": [time(10, 20, 30)]}),
+    "time64": (pa.array([1, 1000], pa.time64("ns")), {"clock": [_NO, time(0, 0, 0, 1)]}),
+    "naive": (pa.array([_AT]), {"moment": [_AT], "instant": [_INSTANT], "zoned": [_NO]}),
+    "zoned": (pa.array([_AT], pa.timestamp("us", "+02:00")), {"instant": [_INSTANT], "moment": [_AT], "day": [_NO]}),
+    "seconds": (pa.array([0], pa.timestamp("s", "UTC")), {"instant": [datetime(1970, 1, 1, tzinfo=UTC)]}),
+    "nanos": (
+        pa.array([1, 1000], pa.timestamp("ns", "UTC")),
+        {"instant": [_NO, datetime(1970, 1, 1, 0, 0, 0, 1, UTC)]},
+    ),
+    "far": (pa.array([10**18], pa.timestamp("us", "UTC")), {"instant": [_NO]}),
+    "midnight": (pa.array([0, 1], pa.timestamp("s")), {"day": [date(1970, 1, 1), _NO]}),
+    "list": (
+        pa.array([[1, None], [], None, [2**40]]),
+        {"longs": [[1, None], [], None, [2**40]], "json": ["[1,null]", "[]", None, "[1099511627776]"]},
+    ),
+    "large_list": (pa.array([["1"], ["x"]], pa.large_list(pa.string())), {"longs": [[1], _NO]}),
+    "fixed_list": (pa.array([[1, 2], None], pa.list_(pa.int8(), 2)), {"longs": [[1, 2], None]}),
+    "struct": (
+        pa.array([{"x": 1, "at": _AT}, {"x": None, "at": None}, None], _POINTS),
+        {"point": [{"x": 1, "at": _INSTANT}, _NO, None]},
+    ),
+    "map": (
+        pa.array([[("a", 1), ("b", None)], None, []], _MAP),
+        {"counts": [[("a", 1), ("b", None)], None, []], "json": ['{"a":1,"b":null}', None, "{}"]},
+    ),
+    "twice in a map": (pa.array([[("a", 1), ("a", 2)], [("b", 1)]], _MAP), {"counts": [_NO, [("b", 1)]]}),
+    "null": (pa.nulls(2), {"long": [None, None], "point": [None, None], "counts": [None, None]}),
+}
+
+
+def _read(kind: str, column: pa.Array) -> list[Any]:
+    plan = Plan(Contract("stream", (Field("c", _KINDS[kind]),)), {}, bare=True)
+    typed = read_arrow(plan, pa.record_batch({"c": column}))
+    refused = {row for row, found in typed.findings.items() if found.violations}
+    return [_NO if row in refused else value for row, value in enumerate(typed.batch["c"].to_pylist())]
+
+
+@pytest.mark.parametrize("name", _COLUMNS)
+def test_a_column_of_a_file_is_read_exactly_or_refused(name: str) -> None:
+    column, expected = _COLUMNS[name]
+    for kind, values in expected.items():
+        assert _read(kind, column) == values
+        # A part of a batch, and each row by itself, mean the same.
+        for row in range(len(column)):
+            assert _read(kind, column.slice(row, 1)) == values[row : row + 1]
+
+
+@pytest.mark.parametrize(
+    "name", sorted(_COLUMNS.keys() - {"float64", "float32", "bytes for text", "far", "twice in a map"})
+)
+def test_a_column_of_a_file_means_what_its_json_means(name: str) -> None:
+    column, expected = _COLUMNS[name]
+    for kind in expected.keys() - {"bytes", "three", "uuid"}:
+        plan = Plan(Contract("stream", (Field("c", _KINDS[kind]),)), {}, bare=True)
+        typed = read(plan, json_lines(pa.record_batch({"c": column})))
+        refused = {row for row, found in typed.findings.items() if found.violations}
+        found = [_NO if row in refused else value for row, value in enumerate(typed.batch["c"].to_pylist())]
+        assert found == expected[kind]
+
+
+# ---- files ----
+
+
+def _pieces(
+    format_: str, *paths: Path | str, roots: Iterable[Path], compression: str = "none"
+) -> list[tuple[str, int, Any]]:
+    message = BatchFiles("stream", format_, compression, tuple(str(p) for p in paths))
+    return list(pieces(message, [Path(r).resolve() for r in roots], _LINE))
+
+
+def _lines(found: list[tuple[str, int, Any]]) -> list[tuple[int, bytes]]:
+    runs = [piece for _, _, piece in found]
+    assert all(isinstance(run, Records) for run in runs)
+    return [(run.line_number(row), line) for run in runs for row, line in enumerate(run.lines.to_pylist())]
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip"])
+def test_lines_keep_their_numbers_over_blank_lines_and_chunks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compression: str
+) -> None:
+    written = [b'{"c":%d}' % n if n % 3 else (b"" if n % 2 else b" \t ") for n in range(1, 200)]
+    data = b"\r\n".join(written)
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(gzip.compress(data) if compression == "gzip" else data)
+    monkeypatch.setattr(batch_files, "_CHUNK", 50)
+    found = _lines(_pieces("jsonl", path.as_uri(), roots=[tmp_path], compression=compression))
+    assert [(n, line.strip()) for n, line in found] == [(n, x) for n, x in enumerate(written, 1) if x.strip()]
+
+
+def _table(**columns: pa.Array) -> pa.Table:
+    return pa.table(columns)
+
+
+def _write_arrow(path: Path, table: pa.Table) -> None:
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as out:
+        out.write_table(table)
+
+
+def _half_a_character() -> pa.Array:
+    return pa.Array.from_buffers(
+        pa.string(), 1, [None, pa.array([0, 1], pa.int32()).buffers()[1], pa.py_buffer(b"\xff")]
+    )
+
+
+def _broken(folder: Path) -> dict[str, tuple[str, str]]:
+    """Files that are not what their message says: (format, what the error says)."""
+    pq.write_table(_table(c=pa.array(range(1000))), folder / "whole.parquet")
+    _write_arrow(folder / "whole.arrow", _table(c=pa.array(range(1000))))
+    for name in ("whole.parquet", "whole.arrow"):
+        (folder / f"cut-{name}").write_bytes((folder / name).read_bytes()[:-100])
+    (folder / "cut.jsonl.gz").write_bytes(gzip.compress(b'{"c":1}\n' * 1000)[:-10])
+    (folder / "plain.jsonl.gz").write_bytes(b'{"c":1}\n')
+    (folder / "empty.parquet").write_bytes(b"")
+    (folder / "empty.arrow").write_bytes(b"")
+    (folder / "text.parquet").write_bytes(b'{"c":1}\n')
+    pq.write_table(_table(c=_half_a_character()), folder / "half.parquet")
+    _write_arrow(folder / "half.arrow", _table(c=_half_a_character()))
+    twins = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["c", "c"])
+    _write_arrow(folder / "twins.arrow", twins)
+    (folder / "long.jsonl").write_bytes(b'{"c":"' + b"x" * _LINE + b'"}\n')
+    (folder / "folder.jsonl").mkdir()
+    return {
+        "cut-whole.parquet": ("parquet", "cannot be read as parquet"),
+        "cut-whole.arrow": ("arrow", "cannot be read as arrow"),
+        "cut.jsonl.gz": ("jsonl", "cannot be read as jsonl"),
+        "plain.jsonl.gz": ("jsonl", "cannot be read as jsonl"),
+        "empty.parquet": ("parquet", "cannot be read as parquet"),
+        "empty.arrow": ("arrow", "cannot be read as arrow"),
+        "text.parquet": ("parquet", "cannot be read as parquet"),
+        "half.parquet": ("parquet", "cannot be read as parquet"),
+        "half.arrow": ("arrow", "cannot be read as arrow"),
+        "twins.arrow": ("arrow", "names columns \\['c'\\] more than once"),
+        "long.jsonl": ("jsonl", "longer than max_line_mb"),
+        "folder.jsonl": ("jsonl", "does not exist"),
+        "none.jsonl": ("jsonl", "does not exist"),
+    }
+
+
+def test_a_file_that_is_not_what_its_message_says_is_refused_by_name(tmp_path: Path) -> None:
+    for name, (format_, message) in _broken(tmp_path).items():
+        compression = "gzip" if name.endswith(".gz") else "none"
+        with pytest.raises(InputError, match=f"BATCH file {name}.*{message}"):
+            _pieces(format_, tmp_path / name, roots=[tmp_path], compression=compression)
+
+
+def test_only_files_under_the_roots_are_opened(tmp_path: Path) -> None:
+    root, beside = tmp_path / "root", tmp_path / "root-2"
+    root.mkdir()
+    beside.mkdir()
+    (beside / "a.jsonl").write_bytes(b'{"c":1}\n')
+    (root / "link.jsonl").symlink_to(beside / "a.jsonl")
+    (root / "circle.jsonl").symlink_to(root / "circle.jsonl")
+    outside = [beside / "a.jsonl", root / ".." / "root-2" / "a.jsonl", root / "link.jsonl", "file:///etc/passwd"]
+    for uri in [*outside, f"file://{root}/%2e%2e/root-2/a.jsonl"]:
+        with pytest.raises(InputError, match="outside batch_roots"):
+            _pieces("jsonl", uri, roots=[root])
+    for uri in ["s3://bucket/a.jsonl", "http://host/a.jsonl", "file://[/a", f"{root}/\0", root / "circle.jsonl"]:
+        with pytest.raises(InputError, match=r"a BATCH manifest names|does not exist"):
+            _pieces("jsonl", uri, roots=[root])
+
+
+@pytest.mark.parametrize("name", ["cut-whole.parquet", "cut.jsonl.gz", "twins.arrow"])
+def test_a_broken_file_ends_the_run_in_one_line(target: Target, tmp_path: Path, name: str) -> None:
+    format_, _ = _broken(tmp_path)[name]
+    encoding = {"format": format_} | ({"compression": "gzip"} if name.endswith(".gz") else {})
+    batch = {"type": "BATCH", "stream": "a", "encoding": encoding, "manifest": [(tmp_path / name).as_uri()]}
+    ended = target.run([schema(c={"type": "integer"}, keys=()), state(1), batch, state(2)], batch_roots=[str(tmp_path)])
+    assert ended.code == 1
+    assert len(ended.errors) == 1
+    assert f"BATCH file {name}" in ended.errors[0]
+    assert ended.out == b""
