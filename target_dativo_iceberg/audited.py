@@ -71,6 +71,11 @@ def row_counts(changes: Sequence[TableChange]) -> Audit:
     return audit
 
 
+def all_of(*audits: Audit) -> Audit:
+    """Return an audit that is all the given ones."""
+    return lambda store: [problem for audit in audits for problem in audit(store)]
+
+
 def publish_audited(
     store: Store, settings: Settings, changes: Sequence[TableChange], checkpoint: Checkpoint, audit: Audit
 ) -> dict[str, int]:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from target_dativo_iceberg.tables import Destination, Store
 
 Identifier = tuple[str, ...]
+# Problems found in the tables of a catalog.
+Audit = Callable[["Store"], Sequence[str]]
 # Raises when a table with these properties may not be written.
 TableCheck = Callable[[Mapping[str, str]], None]
 _GROUP_ROWS = 131_072
@@ -169,13 +171,16 @@ class Epoch:
 
     # ---- the end ----
 
-    def publish(self, counts: Mapping[str, StreamReport], state: str, previous: str) -> None:
+    def publish(
+        self, counts: Mapping[str, StreamReport], state: str, previous: str, audits: Sequence[Audit] = ()
+    ) -> None:
         """Publish the epoch and enter files and snapshots in its counts.
 
         Args:
             counts: the epoch's counts by stream.
             state: SHA-256 of the STATE it ends with, hex, or empty.
             previous: SHA-256 of the STATE before.
+            audits: what publisher `branch` asks of the tables before it merges.
 
         Raises:
             StoreError: nothing of the epoch is visible.
@@ -186,7 +191,7 @@ class Epoch:
             self._run(lambda t=table: self._finish(t))  # type: ignore[misc]
         self._wait()
         self._sent = True
-        snapshots = self._encoder.submit(self._publish, counts, state, previous).result()
+        snapshots = self._encoder.submit(self._publish, counts, state, previous, audits).result()
         for table in self._tables.values():
             self._enter(table, counts, snapshots)
 
@@ -194,7 +199,9 @@ class Epoch:
         while self._tasks:
             self._tasks.pop(0).result()
 
-    def _publish(self, counts: Mapping[str, StreamReport], state: str, previous: str) -> dict[str, int]:
+    def _publish(
+        self, counts: Mapping[str, StreamReport], state: str, previous: str, audits: Sequence[Audit]
+    ) -> dict[str, int]:
         from target_dativo_iceberg import publish  # noqa: PLC0415 - PyIceberg loads on this thread
 
         settings = self._settings
@@ -212,7 +219,7 @@ class Epoch:
         if settings.publish == "branch":
             from target_dativo_iceberg import audited  # noqa: PLC0415 - only for Nessie
 
-            audit = audited.row_counts(changes)
+            audit = audited.all_of(audited.row_counts(changes), *audits)
             return audited.publish_audited(self._store.result(), settings, changes, checkpoint, audit)
         return publish.publish(self._store.result(), changes, checkpoint)
 

@@ -227,6 +227,10 @@ class Loader:
             stream = self._made.open(message, known)
         self._streams[message.stream] = stream
         contract, counts = stream.contract, self._counts(message.stream)
+        if stream.ordered.table_checks and self._settings.publish != "branch":
+            log.once(
+                f"stream '{message.stream}': its quality checks of scope table need publish 'branch'; they are not run"
+            )
         counts.table = ".".join(stream.identifier)
         counts.contract = f"{contract.id or contract.name} {contract.version}".strip() if not contract.inferred else ""
         self._bind(stream)
@@ -394,7 +398,8 @@ class Loader:
         if self._epoch is None:
             self._store.result()  # a warehouse that cannot be used ends the run, even one without rows
             return
-        self._epoch.publish(self._open, self._hash(state), self._last_state)
+        audits = [stream.audit for stream in self._streams.values() if stream.ordered.table_checks]
+        self._epoch.publish(self._open, self._hash(state), self._last_state, audits)
         self.report.published(self._open)
         self._epoch, self._open = None, {}
         for stream in self._streams.values():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from target_dativo_iceberg import log
 from target_dativo_iceberg.batch import Plan
-from target_dativo_iceberg.contract.model import Contract, Field
+from target_dativo_iceberg.contract.model import Check, Contract, Field
 from target_dativo_iceberg.contract.policy import Action, Klass, policy_of
 from target_dativo_iceberg.contract.privacy import Privacy, compile_privacy, load_key, read_rules
 from target_dativo_iceberg.contract.quality import CheckResult, Quality
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from target_dativo_iceberg.messages import Schema
     from target_dativo_iceberg.route import Contracts
     from target_dativo_iceberg.settings import Settings
+    from target_dativo_iceberg.tables import Store
 
 _MIB = 1 << 20
 # Of the memory that keys of a stream may take before they go to disk.
@@ -61,6 +62,18 @@ class Stream:
     def name(self) -> str:
         """Name of the stream."""
         return self.schema.stream
+
+    def audit(self, store: Store) -> list[str]:
+        """Take the contract's checks of scope `table` over the table as it is in a catalog; return what failed."""
+        table = store.load(self.identifier) if self.ordered.table_checks else None
+        if table is None:
+            return []
+
+        def scan(columns: list[str]) -> Iterator[pa.RecordBatch]:
+            return iter(table.scan(selected_fields=tuple(columns)).to_arrow_batch_reader())
+
+        results = [quality.table_result(check, scan) for quality, check in self.ordered.table_checks]
+        return [f"stream '{self.name}': {r.sentence()}" for r in results if r.status in ("fail", "error")]
 
     def mark(self, marks: Sequence[Field]) -> bool:
         """Add columns for marks to the table's contract; return whether any is new."""
@@ -159,6 +172,11 @@ class Ordered:
         sealed = staged.sealed(self._privacy)
         self._sealed.observe(sealed.accepted.select([f.name for f in self._privacy.contract.fields]), 0)
         return sealed
+
+    @property
+    def table_checks(self) -> list[tuple[Quality, Check]]:
+        """The checks that need the whole table; they are of its columns as they are written."""
+        return [(self._sealed, check) for check in self._sealed.table_checks]
 
     def results(self, *, final: bool) -> list[CheckResult]:
         """Return the results of the epoch's checks; those over the whole run only at its end."""

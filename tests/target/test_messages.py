@@ -101,5 +101,5 @@ def test_a_line_longer_than_allowed_is_refused_by_its_number_whatever_the_block(
 
 def test_numbers_of_a_schema_keep_all_their_digits() -> None:
     bound = "12345678901234567890.1234567890123456789"
-    line = '{"type":"SCHEMA","stream":"a","schema":{"properties":{"n":{"maximum":' + bound + "}}}}"
+    line = f'{{"type":"SCHEMA","stream":"a","schema":{{"properties":{{"n":{{"maximum":{bound}}}}}}}}}'
     assert str(decode_control(line.encode(), 1).schema["properties"]["n"]["maximum"]) == bound  # type: ignore[union-attr]
