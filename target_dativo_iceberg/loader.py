@@ -101,8 +101,7 @@ class Loader:
         self._workers = ThreadPoolExecutor(_WORKERS, "worker")
         self._encoder = ThreadPoolExecutor(1, "encoder")
         self._store = self._encoder.submit(_open_store, settings)
-        self._scratch = Path(tempfile.gettempdir()) / f"dativo-{os.getpid()}"
-        self._made = Streams(settings, contracts, self._scratch)
+        self._made = Streams(settings, contracts, _scratch())
         self._streams: dict[str, Stream] = {}
         self._jobs: deque[_Job] = deque()
         self._jobs_bytes = 0
@@ -466,6 +465,15 @@ def _at_line(number: int) -> Iterator[None]:
         yield
     except (ContractError, InputError) as error:
         raise type(error)(f"line {number}: {error.message}", error.hint) from error
+
+
+def _scratch() -> Path:
+    """Return the folder for what does not fit in memory; it is made, or found unusable, only when it is needed."""
+    try:
+        folder = tempfile.gettempdir()
+    except OSError:  # it tries to write
+        folder = os.curdir
+    return Path(folder) / f"dativo-{os.getpid()}"
 
 
 def _open_store(settings: Settings) -> Store:

@@ -17,6 +17,7 @@ import pyarrow.json as pj
 
 from target_dativo_iceberg.contract.arrow import arrow_schema
 from target_dativo_iceberg.contract.json_text import MAX_DEPTH, depth_of
+from target_dativo_iceberg.contract.masks import either, flagged
 from target_dativo_iceberg.contract.model import Contract
 from target_dativo_iceberg.contract.singer import Property
 from target_dativo_iceberg.wire import Keep, kept_as, wire_type
@@ -29,9 +30,10 @@ _ENVELOPE = (
 )
 _INT64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _ENCODE = msgspec.json.Encoder().encode
-# The native parser takes these for numbers, as JSON does not.
-_CONSTANTS = r"[:,\[]\s*-?(Inf|NaN)"
-_TINY = r"[:,\[]\s*-?[0-9.]+[eE]-[0-9][0-9]"
+# Patterns of what the native parser reads as JSON does not mean it, each after signs of it that are found faster.
+_CONSTANTS = ("NaN", "Inf"), r"[:,\[]\s*-?(Inf|NaN)"
+# A number far finer than its decimal becomes any other number. This takes in some that are not so fine.
+_TINY = ("(?i)e-[0-9]",), r"[:,\[]\s*-?([0-9.]{21,}[eE]-|[0-9.]+[eE]-0*(19|[2-9][0-9]|[1-9][0-9][0-9]))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ class Plan:
             wires[f.name] = pa.string() if keep else wire_type(f.type, evidence.get(f.name))
             if keep:
                 self.kept.append(Kept(f.name, keep, _spellings(f.name)))
+        self._cut = [(f"f{i}", k) for i, k in enumerate(self.kept)]
         self.whole = frozenset(k.name for k in self.kept if k.keep is Keep.WHOLE)
         self.native = not any(_awkward(k.name) for k in self.kept)
         self.extra = frozenset(evidence) - wires.keys()
@@ -115,7 +118,7 @@ class Plan:
             good = pc.and_(good, pc.starts_with(lines, b"{"))
         if not _is_utf8(lines):
             good = pc.and_(good, pa.array([_is_utf8(lines.slice(row, 1)) for row in range(len(lines))]))
-        if self._decimals and (tiny := _matching(lines, (b"e-", b"E-"), _TINY)) is not None:
+        if self._decimals and (tiny := _matching(lines, *_TINY)) is not None:
             good = pc.and_(good, pc.invert(tiny))
         return None if pc.all(good).as_py() else good
 
@@ -128,15 +131,15 @@ class Plan:
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             return None
         record = found if self.bare else found.record
-        values = [(bytes(getattr(record, f"f{i}")), k) for i, k in enumerate(self.kept)]
-        # The longest first: the others may be in it, and are not once it is in quotes.
-        for value, kept in sorted(values, key=lambda v: -len(v[0])):
-            if kept.keep.wants_quotes(value):
-                spliced = _spliced(line, value, kept.spellings)
-                if spliced is None:
-                    return None
-                line = spliced
-        return line
+        values = [(bytes(getattr(record, name)), kept) for name, kept in self._cut]
+        if len(values) > 1:
+            # The longest first: the others may be in it, and are not once it is in quotes.
+            values.sort(key=_longest_first)
+        quoted: bytes | None = line
+        for value, kept in values:
+            if quoted is not None and kept.keep.wants_quotes(value):
+                quoted = _spliced(quoted, value, kept.spellings)
+        return quoted
 
     # ---- parsing ----
 
@@ -146,7 +149,7 @@ class Plan:
 
     def parse_ignoring(self, lines: pa.BinaryArray) -> pa.StructArray | None:
         """Parse prepared lines, leaving out members that nobody declared."""
-        odd = _matching(lines, (b"NaN", b"Inf"), _CONSTANTS)
+        odd = _matching(lines, *_CONSTANTS)
         return self._parsed(lines, "ignore") if odd is None else None
 
     def _parsed(self, lines: pa.BinaryArray, unexpected: str) -> pa.StructArray | None:
@@ -202,13 +205,12 @@ def _is_utf8(lines: pa.BinaryArray) -> bool:
     return True
 
 
-def _matching(lines: pa.BinaryArray, signs: Sequence[bytes], pattern: str) -> pa.BooleanArray | None:
-    """Return which lines match a pattern, or None when none does. A match holds a sign, which is looked for first."""
-    data = data_of(lines).to_pybytes()
-    masks = [pc.match_substring(lines, sign) for sign in signs if sign in data]
-    if not masks:
+def _matching(lines: pa.BinaryArray, signs: Sequence[str], pattern: str) -> pa.BooleanArray | None:
+    """Return which lines match a pattern, or None when none does."""
+    masks = (pc.match_substring_regex(lines, sign) for sign in signs)
+    named = functools.reduce(either, (flagged(mask) for mask in masks), None)
+    if named is None:
         return None
-    named = functools.reduce(pc.or_, masks)
     found = pc.match_substring_regex(lines.filter(named), pattern)
     return pc.replace_with_mask(named, named, found) if pc.any(found).as_py() else None
 
@@ -258,17 +260,23 @@ def _spellings(name: str) -> tuple[bytes, ...]:
     return tuple(dict.fromkeys(key + colon for key in (plain, escaped) for colon in (b": ", b":")))
 
 
+def _longest_first(value: tuple[bytes, Kept]) -> int:
+    return -len(value[0])
+
+
 def _spliced(line: bytes, value: bytes, spellings: Sequence[bytes]) -> bytes | None:
     """Put a member's value in quotes where it stands; None when that is not at exactly one place.
 
     Another place cannot be taken for the member's own: its value then stays as it is, which a text column refuses.
     """
-    if len(value) >= 2 * MAX_DEPTH and depth_of(value.decode()) > MAX_DEPTH:
+    text = value.decode()
+    if len(text) >= 2 * MAX_DEPTH and depth_of(text) > MAX_DEPTH:
         return None
     for spelling in spellings:
-        places = line.count(spelling + value)
-        if places == 1:
-            return line.replace(spelling + value, spelling + _ENCODE(value.decode()))
-        if places:
-            return None
+        member = spelling + value
+        at = line.find(member)
+        if at >= 0:
+            end = at + len(member)
+            alone = line.find(member, at + 1) < 0
+            return line[: at + len(spelling)] + _ENCODE(text) + line[end:] if alone else None
     return None

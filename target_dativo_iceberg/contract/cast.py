@@ -111,8 +111,11 @@ def _decimal(array: pa.Array, type_: Type) -> Cast:
         refuse(not pa.types.is_decimal(array.type))
         values = array if array.type.scale == type_.scale else _rescaled(array, type_.scale)
     # The parsers check the digits that came, not those that the scale adds.
-    largest = pa.scalar(Decimal(10**type_.precision - 1).scaleb(-type_.scale, _ALL_DIGITS), values.type)
-    values, unsure = nulled(values, either(unsure, flagged(pc.greater(pc.abs(values), largest))))
+    if pa.types.is_decimal128(values.type):
+        values = values.cast(pa.decimal128(_ALL_DIGITS.prec, type_.scale))
+    if values.type.precision > type_.precision:
+        largest = pa.scalar(Decimal(10**type_.precision - 1).scaleb(-type_.scale, _ALL_DIGITS), values.type)
+        values, unsure = nulled(values, either(unsure, flagged(pc.greater(pc.abs(values), largest))))
     return values.cast(target), unsure
 
 

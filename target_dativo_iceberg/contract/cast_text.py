@@ -19,6 +19,8 @@ from target_dativo_iceberg.contract.masks import Cast, flagged
 _PLAIN = (ord("-"), ord("9"))
 # More digits than a decimal of 128 bits holds are read as another number.
 _LONGEST = 38
+# Up to this scale a decimal of 128 bits is roomy enough for all but the largest numbers, and faster than one of 256.
+_SMALL_SCALE = 10
 _WHOLE = r"^-?[0-9]{1,18}$"
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$"
 _DATE = "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
@@ -82,18 +84,19 @@ def roomy_decimal(precision: int, scale: int) -> pa.DataType:
     """Return a type to parse a decimal as: whatever its parser lets in, the digits that the scale adds still fit.
 
     Arrow's parsers check the digits that came and shift by the scale afterwards, without a check: a number that
-    then has too many becomes another number (so does one with an exponent far below zero, see `Plan`).
+    then has too many becomes another number (so does one with an exponent far below zero, see `Plan`). Numbers that
+    the type does not let in go to `coerce`.
     """
-    if precision + scale <= 38:
-        return pa.decimal128(precision, scale)
+    if precision + scale <= 38 or scale <= _SMALL_SCALE:
+        return pa.decimal128(min(precision, 38 - scale), scale)
     return pa.decimal256(76 - scale, scale)
 
 
 def decimals(array: pa.Array, precision: int, scale: int) -> Cast:
     """Read decimals exactly, as `roomy_decimal`."""
-    whole = max(precision - scale, 1)
+    target = roomy_decimal(precision, scale)
     fraction = rf"(\.[0-9]{{1,{scale}}})?" if scale else ""
-    return _numbers(array, f"^-?[0-9]{{1,{whole}}}{fraction}$", roomy_decimal(precision, scale))
+    return _numbers(array, f"^-?[0-9]{{1,{max(target.precision - scale, 1)}}}{fraction}$", target)
 
 
 # ---- temporal ----
