@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from target_dativo_iceberg.cells import json_lines
 from target_dativo_iceberg.contract.json_text import NonFinite, NotJsonError, Repeated, TooLong
-from target_dativo_iceberg.errors import InputError, SettingsError
+from target_dativo_iceberg.errors import InputError, RecordBeforeSchemaError, SettingsError
 from target_dativo_iceberg.messages import Records, Schema
 from target_dativo_iceberg.rows import record_of
 
@@ -73,11 +73,14 @@ class StreamMaps:
             bare: see there.
 
         Raises:
-            InputError: a map's expression fails on a record.
+            InputError: a map's expression fails on a record, or the stream's SCHEMA has not come.
 
         """
+        maps = self._mapper.stream_maps.get(run.stream)
+        if maps is None:
+            raise RecordBeforeSchemaError(f"{run.where(0)}: RECORD before its SCHEMA", "mend the tap")
         rows = [(run.line_number(row), *_record(line, bare=bare)) for row, line in enumerate(run.lines.to_pylist())]
-        for stream_map in self._mapper.stream_maps.get(run.stream, ()):
+        for stream_map in maps:
             if not _removes(stream_map):
                 out = self._mapped(stream_map, rows, run.file)
                 yield out, len(rows) - len(out.lines)
@@ -98,14 +101,14 @@ class StreamMaps:
     def _mapped(self, stream_map: Any, rows: list[tuple[int, bytes, dict[str, Any] | None]], file: str) -> Records:
         lines, numbers = [], []
         for number, line, record in rows:
-            mapped = line if record is None else self._line(stream_map, dict(record), f"line {number}")
+            mapped = line if record is None else self._line(stream_map, dict(record), number)
             if mapped is not None:
                 lines.append(mapped)
                 numbers.append(number)
         array = pa.array(lines, pa.binary())
         return Records(stream_map.stream_alias, array, numbers=pa.array(numbers, pa.int64()), file=file)
 
-    def _line(self, stream_map: Any, record: dict[str, Any], where: str) -> bytes | None:
+    def _line(self, stream_map: Any, record: dict[str, Any], number: int) -> bytes | None:
         try:
             mapped = stream_map.transform(record)
             if mapped is None:
@@ -113,7 +116,7 @@ class StreamMaps:
             return b'{"type":"RECORD","stream":"x","record":' + _ENCODE(_writable(mapped)) + b"}\n"
         except Exception as error:  # expressions are the user's
             raise InputError(
-                f"{where}: the stream map of '{stream_map.stream_alias}' fails ({type(error).__name__})",
+                f"line {number}: the stream map of '{stream_map.stream_alias}' fails ({type(error).__name__})",
                 "check stream_maps",
             ) from error
 

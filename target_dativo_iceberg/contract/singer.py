@@ -86,7 +86,7 @@ def contract_of(stream: str, schema: Mapping[str, Any], keys: Sequence[str]) -> 
     """Return the contract a SCHEMA amounts to: its types, keys and value rules.
 
     Raises:
-        InputError: the schema cannot be read, or a key is not one of its properties.
+        InputError: the schema cannot be read, a property has no name, or a key is not one of the properties.
 
     """
     root = _resolved(stream, schema)
@@ -108,6 +108,8 @@ def _required(node: Node) -> set[str]:
 
 
 def _field(path: str, name: str, node: Node, depth: int, *, required: bool = False, key: bool = False) -> Field:
+    if not name:
+        raise InputError(f"the SCHEMA has a property without a name at '{path}'", "deselect it in the tap's catalog")
     type_ = _type(path, node, depth)
     description = node.get("description")
     return Field(

@@ -184,12 +184,23 @@ def _assert_same(contract: Contract, schema: Mapping[str, Any], lines: list[byte
     judge = Judge(contract)
     many = judge.judge(fast.batch, fast.findings).turned_away
     assert many.keys() == judge.judge(slow.batch, slow.findings).turned_away.keys()
+    _assert_unknown_members_are_seen(Plan(contract, evidence, bare=bare, keeps_unknown=True), lines, fast)
     single = Plan(contract, evidence, bare=bare)
     for row in {line: row for row, line in enumerate(lines)}.values():
         one = read(single, _array([lines[row]]))
         assert one.batch.equals(fast.batch.slice(row, 1))
         assert _reasons(one, 0) == _reasons(fast, row)
         assert bool(judge.judge(one.batch, one.findings).turned_away) == (row in many)
+
+
+def _assert_unknown_members_are_seen(plan: Plan, lines: list[bytes], usual: Typed) -> None:
+    """By a plan that keeps unknown members: in each record the same ones, and nothing else is read otherwise."""
+    fast, slow = read(plan, _array(lines)), read_slowly(plan, _array(lines))
+    for typed in (fast, slow):
+        assert typed.batch.equals(usual.batch)
+        assert [_reasons(typed, r) for r in range(len(lines))] == [_reasons(usual, r) for r in range(len(lines))]
+    seen = [[f.unknown if (f := typed.findings.get(r)) else set() for r in range(len(lines))] for typed in (fast, slow)]
+    assert seen[0] == seen[1]
 
 
 def _key(f: Field) -> bytes:
@@ -204,7 +215,7 @@ def test_both_paths_read_the_same_from_any_run_of_lines(name: str, data: st.Data
     _assert_same(contract, schema, data.draw(_lines([_key(f) for f in contract.fields])))
 
 
-@pytest.mark.parametrize("name", STREAMS)
+@pytest.mark.parametrize("name", sorted(STREAMS.keys() - {"anything", "integers", "no evidence"}))
 def test_every_value_in_every_column_is_read_the_same_by_both_paths(name: str) -> None:
     contract, schema = STREAMS[name]
     for f in contract.fields:

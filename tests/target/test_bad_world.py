@@ -27,7 +27,10 @@ def test_a_full_disk_fails_the_run_and_the_next_one_loads_all(target: Target) ->
 
 
 def test_too_few_open_files_allowed_fail_the_run_in_one_line(target: Target) -> None:
-    refused(target, target.run(BEFORE, limits={"NOFILE": 4}), "store: opening the catalog failed")
+    ended = target.run(BEFORE, limits={"NOFILE": 4})
+    # Which of two threads meets the limit first is not fixed.
+    first = "settings: the warehouse" in ended.errors[0]
+    refused(target, ended, "Too many open files" if first else "store: opening the catalog failed")
 
 
 def test_no_folder_for_temporary_files_is_needed(target: Target) -> None:
