@@ -26,15 +26,20 @@ _PLAIN: dict[Kind, ice.PrimitiveType] = {
 _KINDS: dict[type[ice.IcebergType], Kind] = {type(v): k for k, v in _PLAIN.items() if k is not Kind.JSON}
 
 
+_NO_IDENTIFIERS = (Kind.FLOAT, Kind.DOUBLE, Kind.STRUCT, Kind.LIST, Kind.MAP)
+
+
 def iceberg_schema(contract: Contract) -> Schema:
     """Return the schema of a new table for a contract.
 
+    Keys of kinds that Iceberg takes for no identifier (floating numbers, nested values) are only required.
     Field ids are a function of the contract alone (top level first, then nested, in order), so two processes that
     create the same table agree on them. Key columns are required and are the identifier fields.
     """
     ids = itertools.count(1)
     fields = _fields(contract.fields, ids)
-    keys = [f.field_id for f in fields if f.name in contract.primary_key]
+    names = {f.name for f in contract.fields if f.name in contract.primary_key and f.type.kind not in _NO_IDENTIFIERS}
+    keys = [f.field_id for f in fields if f.name in names]
     return Schema(*fields, identifier_field_ids=keys)
 
 

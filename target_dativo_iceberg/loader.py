@@ -265,12 +265,12 @@ class Loader:
         return stream
 
     def _batch(self, message: BatchFiles, line: int) -> None:
-        stream = self._stream(message.stream, line)
         roots = root_paths(self._settings.batch_roots)
         for name, row, piece in pieces(message, roots, self._settings.max_line_mb * MIB):
             if self._maps is not None:
                 self._stage_mapped(self._maps.batch(message.stream, piece, row, name))
                 continue
+            stream = self._stream(message.stream, line)
             plan, judge, privacy, seals = stream.batch_plan, stream.judge, stream.privacy, not stream.ordered
             if isinstance(piece, Records):
                 job = self._workers.submit(stage, plan, judge, piece, privacy, seals=seals)

@@ -24,6 +24,8 @@ from target_dativo_iceberg.errors import InputError
 BLOCK_BYTES = 4 << 20
 # A block that is not full is handed on after this many seconds, so that a slow tap's STATE is not held back.
 LINGER_SECONDS = 0.5
+# Lines of one stream that follow each other are not copied if there are as many of them, on the average.
+_LONG_RUN = 1000
 _NEWLINE = 10
 _TEXT = rb'"(?:[^"\\]|\\.)*"'
 _HEAD = re.compile(
@@ -102,17 +104,26 @@ class Block:
         return len(self._lines)
 
     def records(self, start: int, stop: int) -> list[Records]:
-        """Return the records among lines `start` to `stop` (exclusive), one run per stream."""
-        found = []
+        """Return the records among lines `start` to `stop` (exclusive): one run per stream, or few without a copy."""
+        found: list[Records] = []
         part = self._lines.slice(start, stop - start)
         for stream, mask in self._masks.items():
             here = mask.slice(start, stop - start)
             count = here.true_count
-            if count and count == len(part):
-                found.append(Records(stream, part, self.first_line, start))
+            if count and (len(part) - count) * _LONG_RUN <= count:
+                found += self._slices(stream, here, start)
             elif count:
                 found.append(Records(stream, part.filter(here), self.first_line, start, here))
         return found
+
+    def _slices(self, stream: str, mask: pa.BooleanArray, start: int) -> Iterator[Records]:
+        """Yield the runs between the few lines that are not a stream's own."""
+        others = pc.indices_nonzero(pc.invert(mask)).to_pylist()
+        begin = 0
+        for end in (*others, len(mask)):
+            if end > begin:
+                yield Records(stream, self._lines.slice(start + begin, end - begin), self.first_line, start + begin)
+            begin = end + 1
 
     def _sort_out(self) -> dict[int, bytes]:
         """Find the streams' lines and decode the others; return RECORD lines to be put in the usual order."""

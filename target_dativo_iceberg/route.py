@@ -151,7 +151,7 @@ def _refuse_case_twins(contract: Contract) -> None:
         other = seen.setdefault(path.lower(), path)
         if other != path:
             raise InputError(
-                f"stream '{contract.name}': properties '{other}' and '{path}' differ only by case",
+                f"stream '{contract.name}': properties '{shown(other)}' and '{shown(path)}' differ only by case",
                 "rename one with stream_maps",
             )
     dotted = [
@@ -164,6 +164,11 @@ def _refuse_case_twins(contract: Contract) -> None:
             f"stream '{contract.name}': property '{dotted[0].replace(chr(0), '.')}' is also a member of another",
             "rename one with stream_maps",
         )
+
+
+def shown(path: str) -> str:
+    """Return a path as people write it."""
+    return path.replace("\0", ".")
 
 
 def _paths(fields: Sequence[Field], prefix: str) -> Iterator[str]:

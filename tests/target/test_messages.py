@@ -92,6 +92,17 @@ def test_a_stream_with_two_heads_is_one_run() -> None:
     assert _records(run) == [(n + 1, "a", n) for n in range(6)]
 
 
+def test_long_runs_between_other_lines_are_not_copied() -> None:
+    lines = [f'{{"type":"RECORD","stream":"a","record":{{"id":{n}}}}}\n' for n in range(3000)]
+    lines[0] = lines[1200] = '{"type":"STATE","value":1}\n'
+    array = pa.array([line.encode() for line in lines])
+    runs = Block(array, 1, 0).records(0, 3000)
+    assert [found for run in runs for found in _records(run)] == [
+        (n + 1, "a", n) for n in range(3000) if n % 1200 or n == 2400
+    ]
+    assert {run.lines.buffers()[2].address for run in runs} == {array.buffers()[2].address}
+
+
 def test_a_line_longer_than_allowed_is_refused_by_its_number_whatever_the_block() -> None:
     line = b'{"type":"STATE","value":{"x":"' + b"y" * 2000 + b'"}}\n'
     for size in (100, 100_000):
