@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+import pyarrow as pa
+
 from target_dativo_iceberg import log
 from target_dativo_iceberg.batch_files import pieces, root_paths
 from target_dativo_iceberg.contract.policy import Action, Klass
@@ -265,18 +267,22 @@ class Loader:
         return stream
 
     def _batch(self, message: BatchFiles, line: int) -> None:
+        # The maps know a stream under the tap's name, which may be no table's.
+        stream = None if self._maps is not None else self._stream(message.stream, line)
         roots = root_paths(self._settings.batch_roots)
         for name, row, piece in pieces(message, roots, self._settings.max_line_mb * MIB):
-            if self._maps is not None:
+            if stream is not None:
+                self._stage_piece(stream, piece, row, name)
+            elif self._maps is not None:
                 self._stage_mapped(self._maps.batch(message.stream, piece, row, name))
-                continue
-            stream = self._stream(message.stream, line)
-            plan, judge, privacy, seals = stream.batch_plan, stream.judge, stream.privacy, not stream.ordered
-            if isinstance(piece, Records):
-                job = self._workers.submit(stage, plan, judge, piece, privacy, seals=seals)
-            else:
-                job = self._workers.submit(stage_arrow, plan, judge, piece, row, name, privacy, seals=seals)
-            self._queue(stream, piece.nbytes, job)
+
+    def _stage_piece(self, stream: Stream, piece: Records | pa.RecordBatch, row: int, name: str) -> None:
+        plan, judge, privacy, seals = stream.batch_plan, stream.judge, stream.privacy, not stream.ordered
+        if isinstance(piece, Records):
+            job = self._workers.submit(stage, plan, judge, piece, privacy, seals=seals)
+        else:
+            job = self._workers.submit(stage_arrow, plan, judge, piece, row, name, privacy, seals=seals)
+        self._queue(stream, piece.nbytes, job)
 
     # ---- results, in order ----
 
