@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import signal
 import tempfile
 import time
 from collections import deque
@@ -27,15 +26,13 @@ from target_dativo_iceberg.contract.policy import Action, Klass
 from target_dativo_iceberg.epoch import Epoch
 from target_dativo_iceberg.errors import (
     ContractError,
-    DativoError,
     InputError,
-    Interrupted,
-    MissingKeyError,
     RecordBeforeSchemaError,
-    Stop,
     StoreError,
     ViolationError,
 )
+from target_dativo_iceberg.interrupts import Interrupts
+from target_dativo_iceberg.limits import check_count, check_shares, violation_error
 from target_dativo_iceberg.messages import ActivateVersion, BatchFiles, Block, Reader, Records, Schema, State
 from target_dativo_iceberg.progress import Progress
 from target_dativo_iceberg.report import RunReport, StreamReport
@@ -44,7 +41,6 @@ from target_dativo_iceberg.streams import Stream, Streams
 
 if TYPE_CHECKING:
     from target_dativo_iceberg.maps import StreamMaps
-    from target_dativo_iceberg.quarantine import Rejected
     from target_dativo_iceberg.route import Contracts
     from target_dativo_iceberg.settings import Settings
     from target_dativo_iceberg.tables import Store
@@ -112,8 +108,7 @@ class Loader:
         self._last_state = ""
         self._epoch: Epoch | None = None
         self._open: dict[str, StreamReport] = {}
-        self._publishing = False
-        self._signal: int | None = None
+        self._interrupts = Interrupts()
         self._progress = Progress()
         self.report = report or RunReport(settings.run_id, settings.job_id, settings.tenant_id)
 
@@ -126,7 +121,7 @@ class Loader:
             DativoError: whatever stopped the run; what was published before stays.
 
         """
-        with self._signals():
+        with self._interrupts.handled():
             try:
                 self._read()
             except BaseException:
@@ -143,8 +138,7 @@ class Loader:
 
     def _read(self) -> None:
         for block in self._reader.blocks():
-            if self._signal is not None:  # it came where nothing can be raised: in a finalizer
-                raise Stop(self._signal)
+            self._interrupts.check()
             if block is None:
                 self._idle()
             else:
@@ -316,31 +310,13 @@ class Loader:
         counts.quarantined += len(staged.rejected)
         if staged.failed is not None:
             raise violation_error(name, stream, staged.failed)
-        self._check_threshold(name, counts)
+        check_count(name, self._settings.max_violations, counts, self.report.streams.get(name))
         epoch = self._bound(stream)
         if stream.mark(staged.marks):
             self._bind(stream)
         if staged.rejected:
             epoch.quarantine(name, staged.rejected)
         epoch.add(name, staged.accepted)
-
-    def _check_threshold(self, name: str, counts: StreamReport) -> None:
-        limit = self._settings.max_violations
-        earlier = self.report.streams.get(name)
-        total = counts.turned_away + (earlier.turned_away if earlier else 0)
-        if limit is not None and total > limit:
-            raise ViolationError(
-                f"stream '{name}': more than max_violations ({limit}) records break their contract", "see the report"
-            )
-
-    def _check_shares(self) -> None:
-        limit = self._settings.max_violation_pct
-        for name, counts in self._open.items():
-            if limit is not None and counts.turned_away * 100 > limit * counts.records:
-                raise ViolationError(
-                    f"stream '{name}': more than max_violation_pct ({limit:g} %) of its records break their contract",
-                    "see the report",
-                )
 
     def _check_quality(self, *, final: bool) -> None:
         """Take the aggregate checks of the epoch, and at the end those of the run; one that fails ends the run."""
@@ -383,21 +359,16 @@ class Loader:
     def _publish(self, *, final: bool = False) -> None:
         """End the epoch here: everything read so far appears in one commit, then its STATE is printed."""
         self._collect(0)
-        self._check_shares()
+        check_shares(self._settings.max_violation_pct, self._open)
         self._check_quality(final=final)
         for counts in self._open.values():
             counts.check()
         state = self._position.state
-        self._publishing = True
-        try:
+        with self._interrupts.postponed():
             self._commit(state)
             if state is not None:
                 self._print(state)
             self._position = _Position()
-        finally:
-            self._publishing = False
-        if self._signal is not None:
-            raise Interrupted(self._signal)
 
     def _commit(self, state: State | None) -> None:
         if self._epoch is None:
@@ -438,31 +409,6 @@ class Loader:
             self._epoch.discard()
         self.report.unpublished = self._open
 
-    # ---- signals ----
-
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        """First signal: end after a publish under way, else at once. Second signal: end now."""
-        try:
-            before = {s: signal.signal(s, self._on_signal) for s in (signal.SIGTERM, signal.SIGINT)}
-        except ValueError:  # not the main thread: the host program owns the signals
-            yield
-            return
-        try:
-            yield
-        except Stop as stop:
-            raise Interrupted(stop.signum) from None
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _on_signal(self, number: int, _frame: object) -> None:
-        if self._signal is not None:
-            os._exit(128 + number)
-        self._signal = number
-        if not self._publishing:
-            raise Stop(number)
-
 
 @contextmanager
 def _at_line(number: int) -> Iterator[None]:
@@ -493,23 +439,3 @@ def _open_store(settings: Settings) -> Store:
         for branch in sweep(settings):
             log.say(f"branch '{branch}' of an earlier run was swept")
     return store
-
-
-def violation_error(name: str, stream: Stream, failed: tuple[Rejected, int]) -> DativoError:
-    """Describe the first record whose violation ends the run."""
-    first, count = failed
-    reasons = [violation for violation, action in first.reasons if action is Action.FAIL]
-    for reason in reasons:
-        if reason.klass == "malformed":  # that its columns are missing too says nothing more
-            return InputError(
-                f"line {first.line_number}: stream '{name}': {reason.message}",
-                "mend the tap, or set on_violation to quarantine",
-            )
-    shown = "; ".join(f"{v.path} {v.message} (rule {v.rule})" for v in reasons[:5])
-    more = f" and {count - 1} more records near it" if count > 1 else ""
-    keys = {f"$.{k}" for k in stream.contract.primary_key}
-    missing = any(v.klass == "missing_required" and v.path in keys for v in reasons)
-    return (MissingKeyError if missing else ViolationError)(
-        f"line {first.line_number}: stream '{name}': the record breaks its contract: {shown}{more}",
-        "mend the source or the contract, or set on_violation to quarantine",
-    )
