@@ -98,6 +98,12 @@ def _duckdb(stack: LocalStack) -> duckdb.DuckDBPyConnection:
     places = list(spec.submodule_search_locations or []) if spec else []
     con = duckdb.connect(config={"extension_directory": str(Path(places[0]) / "extensions")} if places else {})
     con.execute("LOAD httpfs; LOAD avro; LOAD iceberg")
+    attach(con, stack)
+    return con
+
+
+def attach(con: duckdb.DuckDBPyConnection, stack: LocalStack) -> None:
+    """Give DuckDB, its extensions loaded, the stack's S3 store and its Nessie as `lake`."""
     con.execute(
         f"CREATE SECRET (TYPE s3, KEY_ID '{stack.s3_access_key_id}', SECRET '{stack.s3_secret_access_key}', "
         f"ENDPOINT '{stack.s3_endpoint.removeprefix('http://')}', URL_STYLE 'path', USE_SSL false, "
@@ -107,7 +113,6 @@ def _duckdb(stack: LocalStack) -> duckdb.DuckDBPyConnection:
         f"ATTACH '{stack.nessie_warehouse}' AS lake (TYPE iceberg, ENDPOINT '{stack.iceberg_uri('').rstrip('/')}', "
         "AUTHORIZATION_TYPE 'none', ACCESS_DELEGATION_MODE 'none')"
     )
-    return con
 
 
 if __name__ == "__main__":

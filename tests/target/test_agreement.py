@@ -15,6 +15,7 @@ from target_dativo_iceberg.batch import Plan, Typed, read, read_slowly
 from target_dativo_iceberg.contract.model import Contract, Field, Kind, Rule, RuleKind, Type
 from target_dativo_iceberg.contract.singer import contract_of, properties
 from target_dativo_iceberg.contract.verdict import Judge
+from tests.target.kinds import SCALARS
 
 # ---- values ----
 
@@ -37,26 +38,10 @@ def _settings(examples: int) -> Any:
 # ---- streams ----
 
 _SCALARS = {
-    "text": Type(Kind.STRING),
-    "long": Type(Kind.INTEGER),
-    "int": Type(Kind.INTEGER, bits=32),
-    "float": Type(Kind.FLOAT),
-    "double": Type(Kind.DOUBLE),
-    "money": Type(Kind.DECIMAL, precision=12, scale=2),
-    "exact": Type(Kind.DECIMAL, precision=38, scale=18),
-    "flag": Type(Kind.BOOLEAN),
-    "day": Type(Kind.DATE),
-    "clock": Type(Kind.TIME),
-    "moment": Type(Kind.TIMESTAMP),
-    "instant": Type(Kind.TIMESTAMPTZ),
-    "zoned": Type(Kind.TIMESTAMPTZ, naive_zone=None),
+    **SCALARS,
     "roman": Type(Kind.TIMESTAMPTZ, naive_zone="Europe/Rome"),
     "european": Type(Kind.DATE, formats=("%d/%m/%Y",)),
-    "uuid": Type(Kind.UUID),
-    "bytes": Type(Kind.BINARY),
     "hex": Type(Kind.BINARY, encoding="hex"),
-    "three": Type(Kind.FIXED, length=3),
-    "json": Type(Kind.JSON),
 }
 _POINT = Type(Kind.STRUCT, fields=(Field("x", Type(Kind.INTEGER), required=True), Field("y", Type(Kind.TIMESTAMPTZ))))
 _NESTED = {

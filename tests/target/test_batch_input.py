@@ -22,6 +22,7 @@ from target_dativo_iceberg.contract.model import Contract, Field, Kind, Type
 from target_dativo_iceberg.envelope import BatchFiles
 from target_dativo_iceberg.errors import InputError
 from target_dativo_iceberg.messages import Records
+from tests.target.kinds import SCALARS
 from tests.target.running import Target, schema, state
 
 _LINE = 1 << 20
@@ -30,23 +31,7 @@ _AT = datetime(2024, 1, 1, 10, 20, 30, 123456)  # noqa: DTZ001 - as a column wit
 _DAY = date(2024, 1, 1)
 _MAP = pa.map_(pa.string(), pa.int64())
 _KINDS = {
-    "text": Type(Kind.STRING),
-    "long": Type(Kind.INTEGER),
-    "int": Type(Kind.INTEGER, bits=32),
-    "double": Type(Kind.DOUBLE),
-    "float": Type(Kind.FLOAT),
-    "money": Type(Kind.DECIMAL, precision=12, scale=2),
-    "exact": Type(Kind.DECIMAL, precision=38, scale=18),
-    "flag": Type(Kind.BOOLEAN),
-    "day": Type(Kind.DATE),
-    "clock": Type(Kind.TIME),
-    "moment": Type(Kind.TIMESTAMP),
-    "instant": Type(Kind.TIMESTAMPTZ),
-    "zoned": Type(Kind.TIMESTAMPTZ, naive_zone=None),
-    "uuid": Type(Kind.UUID),
-    "bytes": Type(Kind.BINARY),
-    "three": Type(Kind.FIXED, length=3),
-    "json": Type(Kind.JSON),
+    **SCALARS,
     "longs": Type(Kind.LIST, item=Field("element", Type(Kind.INTEGER))),
     "point": Type(
         Kind.STRUCT, fields=(Field("x", Type(Kind.INTEGER), required=True), Field("at", Type(Kind.TIMESTAMPTZ)))

@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 
 from dativo_ingest.stack import LocalStack
+from examples.nycflights13.on_nessie import attach
 from target_dativo_iceberg.nessie import Commit, NessieClient
 from tests.readback import connect
 from tests.target.running import Child, Ended, Server, Target, record, schema, state
@@ -103,15 +104,7 @@ def duckdb_on(stack: LocalStack) -> duckdb.DuckDBPyConnection:
     """DuckDB on the stack's S3 store, with Nessie attached as `lake`."""
     con = connect()
     con.execute("LOAD httpfs")
-    con.execute(
-        f"CREATE SECRET (TYPE s3, KEY_ID '{stack.s3_access_key_id}', SECRET '{stack.s3_secret_access_key}', "
-        f"ENDPOINT '{stack.s3_endpoint.removeprefix('http://')}', URL_STYLE 'path', USE_SSL false, "
-        f"REGION '{stack.s3_region}')"
-    )
-    con.execute(
-        f"ATTACH '{stack.nessie_warehouse}' AS lake (TYPE iceberg, ENDPOINT '{stack.iceberg_uri('').rstrip('/')}', "
-        "AUTHORIZATION_TYPE 'none', ACCESS_DELEGATION_MODE 'none')"
-    )
+    attach(con, stack)
     return con
 
 
