@@ -46,7 +46,7 @@ class Type:
         fields: members of a STRUCT, in order.
         item: element of a LIST, value of a MAP.
         key: key of a MAP.
-        formats: for temporal kinds, strptime patterns tried when the text is not ISO 8601.
+        formats: for temporal kinds, strptime patterns, tried in order before ISO 8601.
         naive_zone: for TIMESTAMPTZ, the zone assumed for a value without one (None: such a value is a
             violation); for TIMESTAMP, the zone a value with an offset is converted to.
         encoding: for BINARY and FIXED, how the text carries bytes: base64, hex or utf8.
