@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -20,11 +21,6 @@ _S3_READY_SECONDS = 30.0
 _NESSIE_READY_SECONDS = 90.0
 _WEED_PORTS = ("s3", "s3_grpc", "master", "master_grpc", "volume", "volume_grpc", "filer", "filer_grpc")
 _NESSIE_PORTS = ("http", "management")
-# weed makes the bucket some time after its S3 server has come up
-_READY = {
-    "s3": [("s3", "/healthz"), ("filer", f"/buckets/{BUCKET}/?limit=1")],
-    "nessie": [("management", "/q/health/ready")],
-}
 _JVM_OPTIONS = ["-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData"]
 
 
@@ -125,21 +121,51 @@ def _nessie_settings(state: StackState, ports: dict[str, int]) -> dict[str, obje
     return settings
 
 
-def is_ready(name: str, server: Server) -> bool:
-    """Tell whether the server itself, not another one that took its port, says that it is ready."""
-    ours = listening_ports(server.process)
-    return all(server.ports[port] in ours and _answers(server.ports[port], path) for port, path in _READY[name])
+class _Topology(msgspec.Struct, rename="pascal"):
+    max: int  # volumes that the volume servers known to the master can hold
 
 
-def _answers(port: int, path: str) -> bool:
+class _MasterStatus(msgspec.Struct, rename="pascal"):
+    topology: _Topology
+
+
+def knows_volumes(port: int) -> bool:
+    """Tell whether the weed master on this port has a volume server: without one nothing can be read or written."""
+    try:
+        return msgspec.json.decode(_answer(port, "/dir/status") or b"", type=_MasterStatus).topology.max > 0
+    except msgspec.DecodeError:
+        return False
+
+
+def _healthy(path: str) -> Callable[[int], bool]:
+    return lambda port: _answer(port, path) is not None
+
+
+def _answer(port: int, path: str) -> bytes | None:
+    """Return the body of a 200, or None."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
     try:
         connection.request("GET", path)
-        return connection.getresponse().status == 200
+        answer = connection.getresponse()
+        return answer.read() if answer.status == 200 else None
     except (OSError, http.client.HTTPException):
-        return False
+        return None
     finally:
         connection.close()
+
+
+# weed makes the bucket some time after its S3 server has come up; until its master knows the volume server of an
+# earlier run again, up to 5 s can pass
+_READY: dict[str, list[tuple[str, Callable[[int], bool]]]] = {
+    "s3": [("s3", _healthy("/healthz")), ("filer", _healthy(f"/buckets/{BUCKET}/?limit=1")), ("master", knows_volumes)],
+    "nessie": [("management", _healthy("/q/health/ready"))],
+}
+
+
+def is_ready(name: str, server: Server) -> bool:
+    """Tell whether the server itself, not another one that took its port, says that it is ready."""
+    ours = listening_ports(server.process)
+    return all(server.ports[port] in ours and says_so(server.ports[port]) for port, says_so in _READY[name])
 
 
 def wait_ready(name: str, server: Server, log: Path) -> None:

@@ -6,6 +6,9 @@ import socket
 import stat
 import subprocess
 import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,8 +16,9 @@ import duckdb
 import pytest
 from pyarrow.fs import FileSelector, FileType, S3FileSystem
 
-from dativo_ingest.stack import LocalStack, StackError, servers
-from dativo_ingest.stack.process import is_running, listening_ports, wait_gone
+from dativo_ingest.stack import LocalStack, StackError, parts, servers
+from dativo_ingest.stack.ports import free_ports
+from dativo_ingest.stack.process import Process, is_running, listening_ports, spawn, stop, wait_gone
 from dativo_ingest.stack.state import Folder, new_state, read_state, write_state
 from target_dativo_iceberg.nessie import NessieClient, NessieUnavailable, Reference
 from tests.nessie.lake import OpenCatalog, catalog_of, make_table, numbers, rows
@@ -129,6 +133,33 @@ def test_durable_stack_keeps_rows_keys_and_ports_over_a_kill_and_a_stop(tmp_path
     with LocalStack.start(tmp_path / "stack") as again:
         assert rows(catalog_of(again, "main")) == [1, 2, 3]
         assert again.target_settings() == stack.target_settings()
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_master_that_does_not_know_its_volume_server_is_not_ready(tmp_path: Path) -> None:
+    master, master_grpc, volume, volume_grpc = free_ports(4)
+    weed = [parts.find_weed(), "-logdir=."]
+    here = ["-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
+    of_master = ["-mdir=.", f"-port={master}", f"-port.grpc={master_grpc}", "-telemetry=false"]
+    of_volume = [f"-port={volume}", f"-port.grpc={volume_grpc}", f"-master=127.0.0.1:{master}.{master_grpc}"]
+    with ExitStack() as running:
+
+        def start(*options: str) -> Process:
+            process = spawn([*weed, *options, *here], folder=tmp_path, log=tmp_path / "log", tied=True)
+            running.callback(stop, {process: 5.0})
+            return process
+
+        process = start("master", *of_master)
+        wait_until(lambda: master in listening_ports(process))
+        assert not servers.knows_volumes(master)
+        start("volume", "-dir=.", "-preStopSeconds=0", *of_volume)
+        wait_until(lambda: servers.knows_volumes(master))
 
 
 def test_durable_stack_moves_to_other_ports_when_one_is_taken(tmp_path: Path) -> None:
