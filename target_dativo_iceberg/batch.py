@@ -14,11 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from target_dativo_iceberg.cells import Cells, arrow_cells, text_cells
-from target_dativo_iceberg.contract.arrow import arrow_type
-from target_dativo_iceberg.contract.cast import cast
-from target_dativo_iceberg.contract.coerce import Findings
-from target_dativo_iceberg.contract.masks import either
 from target_dativo_iceberg.contract.model import Field
+from target_dativo_iceberg.contract.values.arrow import arrow_type
+from target_dativo_iceberg.contract.values.cast import cast
+from target_dativo_iceberg.contract.values.coerce import Findings
+from target_dativo_iceberg.contract.values.masks import either
 from target_dativo_iceberg.reading import Plan
 from target_dativo_iceberg.rows import Typed, read_slowly
 

@@ -12,11 +12,11 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from target_dativo_iceberg.contract.arrow import arrow_type
-from target_dativo_iceberg.contract.coerce import Findings, Violation, decode, typed
 from target_dativo_iceberg.contract.json_text import NonFinite, Repeated, Text
 from target_dativo_iceberg.contract.layout import is_list_like, plain
 from target_dativo_iceberg.contract.model import Field
+from target_dativo_iceberg.contract.values.arrow import arrow_type
+from target_dativo_iceberg.contract.values.coerce import Findings, Violation, decode, typed
 
 
 @dataclass(frozen=True, slots=True)

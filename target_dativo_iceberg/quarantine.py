@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from target_dativo_iceberg.contract.arrow import arrow_schema
 from target_dativo_iceberg.contract.findings import Violation
 from target_dativo_iceberg.contract.model import Contract, Field, Kind, Partition, Type
 from target_dativo_iceberg.contract.policy import Action
+from target_dativo_iceberg.contract.values.arrow import arrow_schema
 
 
 def _text(name: str, description: str, *, required: bool = False) -> Field:

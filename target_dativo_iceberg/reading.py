@@ -15,11 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pj
 
-from target_dativo_iceberg.contract.arrow import arrow_schema
 from target_dativo_iceberg.contract.json_text import MAX_DEPTH, depth_of
-from target_dativo_iceberg.contract.masks import either, flagged
 from target_dativo_iceberg.contract.model import Contract
 from target_dativo_iceberg.contract.singer import Property
+from target_dativo_iceberg.contract.values.arrow import arrow_schema
+from target_dativo_iceberg.contract.values.masks import either, flagged
 from target_dativo_iceberg.wire import Keep, kept_as, wire_type
 
 _ENVELOPE = (

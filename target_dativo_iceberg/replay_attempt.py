@@ -14,10 +14,10 @@ import pyarrow as pa
 from target_dativo_iceberg import names, publish, quarantine
 from target_dativo_iceberg.batch import Plan
 from target_dativo_iceberg.contract import choose, load
-from target_dativo_iceberg.contract.coerce import NotJsonError, decode
 from target_dativo_iceberg.contract.model import Contract, ContractSet
 from target_dativo_iceberg.contract.policy import PRESETS, Action, Klass, Policy
-from target_dativo_iceberg.contract.verdict import Judge
+from target_dativo_iceberg.contract.rules.verdict import Judge
+from target_dativo_iceberg.contract.values.coerce import NotJsonError, decode
 from target_dativo_iceberg.errors import ContractError, StoreError
 from target_dativo_iceberg.files import FileWriter
 from target_dativo_iceberg.messages import Records, Schema

@@ -7,9 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from target_dativo_iceberg.contract.arrow import arrow_type
-from target_dativo_iceberg.contract.coerce import Findings, NotJsonError, Violation, decode, members
 from target_dativo_iceberg.contract.json_text import Repeated, Text, text_of
+from target_dativo_iceberg.contract.values.arrow import arrow_type
+from target_dativo_iceberg.contract.values.coerce import Findings, NotJsonError, Violation, decode, members
 from target_dativo_iceberg.reading import Plan
 
 _MEMBERS = {"type", "stream", "record"}

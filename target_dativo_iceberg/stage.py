@@ -14,8 +14,8 @@ from target_dativo_iceberg.cells import json_lines
 from target_dativo_iceberg.contract.json_text import NotJsonError
 from target_dativo_iceberg.contract.model import Field, Kind, Type
 from target_dativo_iceberg.contract.policy import Action
-from target_dativo_iceberg.contract.privacy import Privacy
-from target_dativo_iceberg.contract.verdict import Judge, Reasons, Verdict, column_of
+from target_dativo_iceberg.contract.privacy.protection import Privacy
+from target_dativo_iceberg.contract.rules.verdict import Judge, Reasons, Verdict, column_of
 from target_dativo_iceberg.errors import InputError
 from target_dativo_iceberg.messages import Records
 from target_dativo_iceberg.quarantine import Rejected

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from target_dativo_iceberg import log
 from target_dativo_iceberg.contract import Contract, ContractSet, Field, load
-from target_dativo_iceberg.contract.check import Checker
 from target_dativo_iceberg.contract.evolution import AddColumn, Promote, Relax, Rename, Step, describe, plan
 from target_dativo_iceberg.contract.model import Kind, Type
 from target_dativo_iceberg.contract.reader import fold
+from target_dativo_iceberg.contract.rules.check import Checker
 from target_dativo_iceberg.contract.singer import Property, properties
 from target_dativo_iceberg.errors import ContractError, EvolutionError, InputError
 from target_dativo_iceberg.messages import Schema

@@ -15,11 +15,11 @@ from target_dativo_iceberg import log
 from target_dativo_iceberg.batch import Plan
 from target_dativo_iceberg.contract.model import Check, Contract, Field
 from target_dativo_iceberg.contract.policy import Action, Klass, policy_of
-from target_dativo_iceberg.contract.privacy import Privacy, compile_privacy, load_key, read_rules
-from target_dativo_iceberg.contract.quality import CheckResult, Quality
+from target_dativo_iceberg.contract.privacy.protection import Privacy, compile_privacy, load_key, read_rules
+from target_dativo_iceberg.contract.quality.checks import CheckResult, Quality
+from target_dativo_iceberg.contract.rules.uniqueness import Uniqueness
+from target_dativo_iceberg.contract.rules.verdict import Judge, Reasons
 from target_dativo_iceberg.contract.singer import properties
-from target_dativo_iceberg.contract.uniqueness import Uniqueness
-from target_dativo_iceberg.contract.verdict import Judge, Reasons
 from target_dativo_iceberg.stage import Staged, turned_away
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from target_dativo_iceberg.contract.cast_text import roomy_decimal
 from target_dativo_iceberg.contract.model import Kind, Type
 from target_dativo_iceberg.contract.singer import ANY_JSON, Property, json_types
+from target_dativo_iceberg.contract.values.cast_text import roomy_decimal
 
 
 class Keep(Enum):

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from target_dativo_iceberg.contract.document import Block, Expanded, Items, plain
-from target_dativo_iceberg.contract.normalise import FrontDoor
 from target_dativo_iceberg.contract.reader import Read, files, load, read
-from target_dativo_iceberg.contract.schema_lint import schema_notes
+from target_dativo_iceberg.contract.reading.document import Block, Expanded, Items, plain
+from target_dativo_iceberg.contract.reading.normalise import FrontDoor
+from target_dativo_iceberg.contract.reading.schema_lint import schema_notes
 from target_dativo_iceberg.errors import ContractError
 
 if TYPE_CHECKING:

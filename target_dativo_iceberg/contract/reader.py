@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from target_dativo_iceberg.contract.compile import Compiled, compile_contracts
-from target_dativo_iceberg.contract.document import Block, Place, nearest
+from target_dativo_iceberg.contract.compiling.contracts import Compiled, compile_contracts
 from target_dativo_iceberg.contract.model import Contract, ContractSet
-from target_dativo_iceberg.contract.normalise import Canonical, normalise
-from target_dativo_iceberg.contract.yaml_text import MAX_BYTES, parse
+from target_dativo_iceberg.contract.reading.document import Block, Place, nearest
+from target_dativo_iceberg.contract.reading.normalise import Canonical, normalise
+from target_dativo_iceberg.contract.reading.yaml_text import MAX_BYTES, parse
 from target_dativo_iceberg.errors import ContractError
 
 if TYPE_CHECKING:

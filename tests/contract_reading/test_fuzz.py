@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from target_dativo_iceberg.contract import load
-from target_dativo_iceberg.contract.document import plain
-from target_dativo_iceberg.contract.schema_lint import schema_notes
-from target_dativo_iceberg.contract.yaml_text import parse
+from target_dativo_iceberg.contract.reading.document import plain
+from target_dativo_iceberg.contract.reading.schema_lint import schema_notes
+from target_dativo_iceberg.contract.reading.yaml_text import parse
 from target_dativo_iceberg.errors import ContractError
 from tests.contract_reading.conftest import ALL_CONTRACTS, CONTRACTS
 

@@ -11,10 +11,10 @@ import pytest
 from jsonschema import Draft201909Validator
 
 from target_dativo_iceberg.contract import ContractSet, load
-from target_dativo_iceberg.contract.document import plain
-from target_dativo_iceberg.contract.normalise import normalise
-from target_dativo_iceberg.contract.schema_lint import schema_notes
-from target_dativo_iceberg.contract.yaml_text import parse
+from target_dativo_iceberg.contract.reading.document import plain
+from target_dativo_iceberg.contract.reading.normalise import normalise
+from target_dativo_iceberg.contract.reading.schema_lint import schema_notes
+from target_dativo_iceberg.contract.reading.yaml_text import parse
 from tests.contract_reading.conftest import ALL_CONTRACTS, CONTRACTS, odcs
 
 SCHEMAS = files("target_dativo_iceberg.contract") / "schemas"

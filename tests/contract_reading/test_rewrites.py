@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from target_dativo_iceberg.contract import Contract, ContractSet, Note, RuleKind, Severity, load
-from target_dativo_iceberg.contract.document import plain
-from target_dativo_iceberg.contract.normalise import FrontDoor, normalise
-from target_dativo_iceberg.contract.yaml_text import parse
+from target_dativo_iceberg.contract.reading.document import plain
+from target_dativo_iceberg.contract.reading.normalise import FrontDoor, normalise
+from target_dativo_iceberg.contract.reading.yaml_text import parse
 from target_dativo_iceberg.errors import ContractError
 from tests.contract_reading.conftest import CONTRACTS, odcs, spelled
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from target_dativo_iceberg.contract.document import plain, written
-from target_dativo_iceberg.contract.yaml_text import MAX_BYTES, parse
+from target_dativo_iceberg.contract.reading.document import plain, written
+from target_dativo_iceberg.contract.reading.yaml_text import MAX_BYTES, parse
 from target_dativo_iceberg.errors import ContractError
 
 

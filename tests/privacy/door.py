@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from target_dativo_iceberg.batch import Plan, read
 from target_dativo_iceberg.contract.model import Contract, Field, Kind, Type
-from target_dativo_iceberg.contract.privacy import Key, Privacy, compile_privacy, read_rules
-from target_dativo_iceberg.contract.verdict import Judge
+from target_dativo_iceberg.contract.privacy.protection import Key, Privacy, compile_privacy, read_rules
+from target_dativo_iceberg.contract.rules.verdict import Judge
 
 KEY = Key(bytes(range(32)))
 OTHER_KEY = Key(bytes(range(100, 132)))

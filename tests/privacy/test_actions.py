@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from target_dativo_iceberg.contract.model import Field, Kind, Type
-from target_dativo_iceberg.contract.privacy import Privacy, decrypt
+from target_dativo_iceberg.contract.privacy.protection import Privacy, decrypt
 from target_dativo_iceberg.errors import ContractError
 from tests.privacy.door import (
     KEY,

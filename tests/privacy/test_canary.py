@@ -14,9 +14,9 @@ import pytest
 from target_dativo_iceberg.batch import Plan
 from target_dativo_iceberg.contract.model import Contract, Field, Kind, Rule, RuleKind, Type
 from target_dativo_iceberg.contract.policy import PRESETS, Policy
-from target_dativo_iceberg.contract.privacy import Privacy
+from target_dativo_iceberg.contract.privacy.protection import Privacy
+from target_dativo_iceberg.contract.rules.verdict import Judge
 from target_dativo_iceberg.contract.singer import properties
-from target_dativo_iceberg.contract.verdict import Judge
 from target_dativo_iceberg.messages import Records
 from target_dativo_iceberg.quarantine import Rejected, rows
 from target_dativo_iceberg.stage import Staged, stage

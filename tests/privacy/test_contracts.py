@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from target_dativo_iceberg.contract.arrow import arrow_schema
 from target_dativo_iceberg.contract.model import (
     Check,
     CheckKind,
@@ -19,7 +18,8 @@ from target_dativo_iceberg.contract.model import (
     RuleKind,
     Type,
 )
-from target_dativo_iceberg.contract.privacy import decrypt
+from target_dativo_iceberg.contract.privacy.protection import decrypt
+from target_dativo_iceberg.contract.values.arrow import arrow_schema
 from target_dativo_iceberg.errors import ContractError, SettingsError
 from target_dativo_iceberg.iceberg_types import iceberg_schema
 from tests.privacy.door import KEY, OTHER_KEY, STRING, accepted, hash_of, people, protect, rule, stored

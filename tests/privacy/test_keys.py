@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from target_dativo_iceberg.contract.model import Field, Kind, Type
-from target_dativo_iceberg.contract.privacy import DecryptError, Key, decrypt, load_key, read_key
-from target_dativo_iceberg.contract.privacy_key import hkdf
-from target_dativo_iceberg.contract.privacy_seal import macs
+from target_dativo_iceberg.contract.privacy.key import hkdf
+from target_dativo_iceberg.contract.privacy.protection import DecryptError, Key, decrypt, load_key, read_key
+from target_dativo_iceberg.contract.privacy.seal import macs
 from target_dativo_iceberg.errors import SettingsError
 from tests.privacy.door import (
     KEY,

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from target_dativo_iceberg.contract.model import Contract, Field, Kind, Type
-from target_dativo_iceberg.contract.privacy import decrypt
+from target_dativo_iceberg.contract.privacy.protection import decrypt
 from tests.privacy.door import KEY, STRING, VALUES, hash_of, masked, people, protect, rule, stored
 
 HOME = Type(Kind.STRUCT, fields=(Field("street", STRING, classification="pii"), Field("zip", Type(Kind.INTEGER))))

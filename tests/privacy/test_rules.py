@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from target_dativo_iceberg.contract import reader
-from target_dativo_iceberg.contract.document import Place
 from target_dativo_iceberg.contract.model import Contract, Field, Kind, Type
-from target_dativo_iceberg.contract.privacy import Privacy, compile_privacy, property_policies, read_rules
+from target_dativo_iceberg.contract.privacy.protection import Privacy, compile_privacy, property_policies, read_rules
+from target_dativo_iceberg.contract.reading.document import Place
 from target_dativo_iceberg.errors import ContractError, SettingsError
 from tests.privacy.door import KEY, STRING, people, protect, rule
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from target_dativo_iceberg.contract.model import Kind
-from target_dativo_iceberg.contract.privacy_json import MAX_LEVELS, NotJsonError, parse, written
-from target_dativo_iceberg.contract.privacy_seal import pieces
-from target_dativo_iceberg.contract.privacy_text import canonical_json, texts
+from target_dativo_iceberg.contract.privacy.json import MAX_LEVELS, NotJsonError, parse, written
+from target_dativo_iceberg.contract.privacy.seal import pieces
+from target_dativo_iceberg.contract.privacy.text import canonical_json, texts
 
 
 def test_pieces_of_a_slice_are_those_of_the_slice() -> None:

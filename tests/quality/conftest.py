@@ -10,9 +10,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from target_dativo_iceberg.contract.arrow import arrow_schema
 from target_dativo_iceberg.contract.model import Check, CheckKind, Contract, Field, Kind, Severity, Threshold, Type
-from target_dativo_iceberg.contract.quality import CheckResult, Quality
+from target_dativo_iceberg.contract.quality.checks import CheckResult, Quality
+from target_dativo_iceberg.contract.values.arrow import arrow_schema
 
 FIELDS = (
     Field("id", Type(Kind.INTEGER)),

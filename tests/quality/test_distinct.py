@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from target_dativo_iceberg.contract.distinct import Distinct
+from target_dativo_iceberg.contract.rules.distinct import Distinct
 from target_dativo_iceberg.errors import ContractError, EvolutionError, StoreError
 
 TYPES: dict[str, tuple[pa.DataType, st.SearchStrategy[Any]]] = {
@@ -171,7 +171,7 @@ _CHILD = """
 import resource, sys
 from pathlib import Path
 import pyarrow as pa
-from target_dativo_iceberg.contract.distinct import Distinct
+from target_dativo_iceberg.contract.rules.distinct import Distinct
 from target_dativo_iceberg.errors import StoreError
 """
 

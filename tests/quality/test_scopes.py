@@ -11,7 +11,7 @@ import pytest
 
 from target_dativo_iceberg.contract import load
 from target_dativo_iceberg.contract.model import CheckKind
-from target_dativo_iceberg.contract.quality import Quality
+from target_dativo_iceberg.contract.quality.checks import Quality
 from tests.quality.conftest import check, contract, rows, sql
 
 COUNT, DUPLICATES, NULLS = CheckKind.ROW_COUNT, CheckKind.DUPLICATE_VALUES, CheckKind.NULL_VALUES

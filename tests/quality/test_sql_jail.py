@@ -9,9 +9,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from target_dativo_iceberg.contract import sql_child
-from target_dativo_iceberg.contract.sql_jail import SqlLimits, ask
-from target_dativo_iceberg.contract.sql_rows import sql_schema
+from target_dativo_iceberg.contract.quality import sql_child
+from target_dativo_iceberg.contract.quality.sql_jail import SqlLimits, ask
+from target_dativo_iceberg.contract.quality.sql_rows import sql_schema
 from tests.quality.conftest import contract
 
 REFUSED = [

@@ -16,8 +16,8 @@ import pytest
 from pyarrow import Table
 
 from target_dativo_iceberg.contract.model import Field, Kind, Type
-from target_dativo_iceberg.contract.quality import Quality
-from target_dativo_iceberg.contract.sql_jail import SqlLimits
+from target_dativo_iceberg.contract.quality.checks import Quality
+from target_dativo_iceberg.contract.quality.sql_jail import SqlLimits
 from target_dativo_iceberg.errors import ContractError, Interrupted, SettingsError
 from tests.quality.conftest import Judge, contract, rows, sql
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from target_dativo_iceberg.contract.model import CheckKind
-from target_dativo_iceberg.contract.thresholds import Gate
+from target_dativo_iceberg.contract.quality.thresholds import Gate
 from tests.quality.conftest import check
 
 NULLS = CheckKind.NULL_VALUES

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from target_dativo_iceberg.contract.model import Field, Kind, Type
-from target_dativo_iceberg.contract.uniqueness import Uniqueness
+from target_dativo_iceberg.contract.rules.uniqueness import Uniqueness
 from tests.quality.conftest import contract, rows
 
 FIELDS = (

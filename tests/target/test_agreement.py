@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from target_dativo_iceberg.batch import Plan, Typed, read, read_slowly
 from target_dativo_iceberg.contract.model import Contract, Field, Kind, Rule, RuleKind, Type
+from target_dativo_iceberg.contract.rules.verdict import Judge
 from target_dativo_iceberg.contract.singer import contract_of, properties
-from target_dativo_iceberg.contract.verdict import Judge
 from tests.target.kinds import SCALARS
 
 # ---- values ----

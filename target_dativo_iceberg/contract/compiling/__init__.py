@@ -1,0 +1,1 @@
+"""The canonical document → the frozen structs of `contract.model`: types, rules, checks, settings."""

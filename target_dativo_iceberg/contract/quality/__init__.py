@@ -1,0 +1,1 @@
+"""Aggregate checks: metrics, thresholds, and SQL in a jail."""

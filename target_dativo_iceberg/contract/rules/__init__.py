@@ -1,0 +1,1 @@
+"""Rules over typed rows → verdicts: row rules, keys and uniqueness across a run."""

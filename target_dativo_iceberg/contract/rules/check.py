@@ -1,0 +1,123 @@
+"""Row rules over whole batches: one boolean column per broken rule, nothing per record unless a rule is broken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from target_dativo_iceberg.contract.layout import elements, rows_mask
+from target_dativo_iceberg.contract.model import Contract, Field, Kind, Severity
+from target_dativo_iceberg.contract.rules.row_rules import Test, compiled_test, scalar
+
+# A step to the elements of a list, or to the values of a map; other steps are names of members.
+_ELEMENTS = "[*]"
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """One rule, ready to run.
+
+    Attributes:
+        rule: its id.
+        klass: class of the violation.
+        column: index of the top-level column.
+        path: JSON path, for messages.
+        steps: from the column to what is tested: names of members, or `[*]` for elements.
+        severity: error or warning.
+        message: what is wrong with a row that breaks it.
+        test: see `Test`.
+
+    """
+
+    rule: str
+    klass: str
+    column: int
+    path: str
+    steps: tuple[str, ...]
+    severity: Severity
+    message: str
+    test: Test
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A rule that some rows of a batch break, and the mask of those rows."""
+
+    compiled: Compiled
+    rows: pa.BooleanArray
+
+
+class Checker:
+    """All row rules of a contract.
+
+    Args:
+        contract: what to enforce.
+
+    Raises:
+        ContractError: a rule cannot be applied to its field's type, or its pattern is not one RE2 can run.
+
+    """
+
+    def __init__(self, contract: Contract) -> None:
+        self._rules: list[Compiled] = []
+        self._lenient = contract.inferred
+        for index, field in enumerate(contract.fields):
+            path = f"$.{field.name}"
+            if field.required:
+                self._rules.append(
+                    Compiled(
+                        f"{contract.name}.{field.name}.required",
+                        "missing_required",
+                        index,
+                        path,
+                        (),
+                        Severity.ERROR,
+                        "is required",
+                        pc.is_null,
+                    )
+                )
+            self._add(index, field, path, ())
+
+    def _add(self, column: int, field: Field, path: str, steps: tuple[str, ...]) -> None:
+        """Add the rules of a field and of what is in it; `required` inside a column is a matter of reading."""
+        for rule in field.rules:
+            test = compiled_test(rule, field.type, lenient=self._lenient)
+            if test is not None:
+                message = f"breaks {rule.kind.value}"
+                self._rules.append(Compiled(rule.id, "constraint", column, path, steps, rule.severity, message, test))
+        if field.type.kind is Kind.STRUCT:
+            for member in field.type.fields:
+                self._add(column, member, f"{path}.{member.name}", (*steps, member.name))
+        elif field.type.item is not None:
+            below = ".*" if field.type.kind is Kind.MAP else _ELEMENTS
+            self._add(column, field.type.item, path + below, (*steps, _ELEMENTS))
+
+    def broken(self, batch: pa.RecordBatch) -> list[Broken]:
+        """Return the rules that some row of a typed batch breaks."""
+        found = []
+        for compiled in self._rules:
+            column = batch.column(compiled.column)
+            if compiled.klass == "missing_required" and column.null_count == 0:
+                continue
+            rows = _tested(column, compiled.steps, compiled.test)
+            if pc.any(rows, min_count=0).as_py():
+                found.append(Broken(compiled, pc.fill_null(rows, False)))
+        return found
+
+
+def _tested(column: pa.Array, steps: tuple[str, ...], test: Test) -> pa.Array:
+    """Run a test on what steps lead to; a row with a value that breaks it breaks it."""
+    values, parents = column, None
+    for step in steps:
+        if step == _ELEMENTS:
+            values, above = elements(values)
+            parents = above if parents is None else parents.take(above)
+        else:
+            values = pc.struct_field(values, [step])
+    broken = test(values)
+    return broken if parents is None else rows_mask(parents.filter(pc.fill_null(broken, False)), len(column))
+
+
+__all__ = ["Broken", "Checker", "Compiled", "Test", "compiled_test", "scalar"]

@@ -1,0 +1,160 @@
+"""The verdict on a batch: which rows the contract accepts, and what the policy makes of the reasons against others."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from target_dativo_iceberg.contract.findings import Findings, Violation
+from target_dativo_iceberg.contract.model import Contract, Field, Rule, Severity
+from target_dativo_iceberg.contract.policy import Action, Klass, Policy, strongest
+from target_dativo_iceberg.contract.rules.check import Broken, Checker
+
+Reasons = Sequence[tuple[Violation, Action]]
+_OUT = (Action.FAIL, Action.QUARANTINE, Action.DROP)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a contract and its policy say of a typed batch.
+
+    Attributes:
+        accepted: the rows that are written, with the values nulled that the policy nulls.
+        rows: index in the judged batch of each accepted row; None when all are accepted.
+        turned_away: by row of the judged batch, its action (fail, quarantine or drop) and all reasons.
+        marked: by row of the judged batch, the reasons of rows that are written all the same.
+        warnings: rows per broken rule of severity warning; these rows are written.
+
+    """
+
+    accepted: pa.RecordBatch
+    rows: pa.UInt64Array | None = None
+    turned_away: Mapping[int, tuple[Action, Reasons]] = field(default_factory=dict)
+    marked: Mapping[int, Reasons] = field(default_factory=dict)
+    warnings: Mapping[str, int] = field(default_factory=dict)
+
+    def positions(self) -> dict[int, int]:
+        """Return, by row of the judged batch, the index of its accepted row."""
+        rows = range(self.accepted.num_rows) if self.rows is None else self.rows.to_pylist()
+        return {row: index for index, row in enumerate(rows)}
+
+
+class Judge:
+    """A contract's row rules and its policy, compiled.
+
+    Args:
+        contract: the rules.
+        policy: what a violation causes.
+
+    Raises:
+        ContractError: a rule cannot be applied.
+
+    """
+
+    def __init__(self, contract: Contract, policy: Policy | None = None) -> None:
+        self.contract = contract
+        self.policy = policy or Policy()
+        self._checker = Checker(contract)
+        self._columns = {f.name: f for f in contract.fields}
+        self._actions = {r.id: r.action for f in contract.fields for r in _rules(f) if r.action}
+        self._reports_unknown = self.unknown_action in (Action.FAIL, Action.QUARANTINE, Action.RESCUE)
+
+    @property
+    def unknown_action(self) -> Action:
+        """What a member that the contract does not have causes."""
+        return self.policy.classes[Klass.UNKNOWN_FIELD]
+
+    @property
+    def keeps_unknown(self) -> bool:
+        """Whether each such member must be seen, record by record."""
+        return self._reports_unknown
+
+    def judge(self, batch: pa.RecordBatch, findings: Mapping[int, Findings]) -> Verdict:
+        """Judge a batch.
+
+        Args:
+            batch: typed rows.
+            findings: violations and unknown members found while reading single rows.
+
+        """
+        reasons = {row: list(f.violations) for row, f in findings.items() if f.violations}
+        if self._reports_unknown:
+            for row, found in findings.items():
+                reasons.setdefault(row, []).extend(_unknown(found)) if found.unknown else None
+        warnings: Counter[str] = Counter()
+        for broken in self._checker.broken(batch):
+            if broken.compiled.severity is Severity.WARNING:
+                warnings[broken.compiled.rule] += broken.rows.true_count
+            else:
+                _add(reasons, broken)
+        if not reasons:
+            return Verdict(batch, warnings=warnings)
+        return self._sorted(batch, reasons, warnings)
+
+    def _sorted(self, batch: pa.RecordBatch, reasons: Mapping[int, list[Violation]], warnings: Counter[str]) -> Verdict:
+        acted = {row: [(v, self.action(v)) for v in reasons[row]] for row in sorted(reasons)}
+        worst = {row: strongest([a for _, a in found]) for row, found in acted.items()}
+        away = {row: (worst[row], found) for row, found in acted.items() if worst[row] in _OUT}
+        marked = {row: found for row, found in acted.items() if row not in away}
+        nulled = self._nulled(batch, marked)
+        if not away:
+            return Verdict(nulled, None, {}, marked, warnings)
+        keep = _all_but(away, batch.num_rows)
+        return Verdict(nulled.filter(keep), pc.indices_nonzero(keep), away, marked, warnings)
+
+    def action(self, violation: Violation) -> Action:
+        """Return what a violation causes."""
+        column = self._columns.get(column_of(violation.path))
+        return self.policy.action(Klass(violation.klass), column, violation.rule, self._actions.get(violation.rule))
+
+    def _nulled(self, batch: pa.RecordBatch, marked: Mapping[int, Reasons]) -> pa.RecordBatch:
+        """Null the top-level columns whose violations are to be nulled or rescued."""
+        rows: dict[str, set[int]] = {}
+        for row, found in marked.items():
+            for violation, action in found:
+                name = column_of(violation.path)
+                if action in (Action.NULL_VALUE, Action.RESCUE) and name in self._columns:
+                    rows.setdefault(name, set()).add(row)
+        for name, where in rows.items():
+            mask = pa.array([i in where for i in range(batch.num_rows)])
+            index = batch.schema.get_field_index(name)
+            column = pc.if_else(mask, pa.scalar(None, batch.column(index).type), batch.column(index))
+            batch = batch.set_column(index, batch.schema.field(index), column)
+        return batch
+
+
+def column_of(path: str) -> str:
+    """Return the top-level column of a JSON path, empty for the record as a whole."""
+    return path.removeprefix("$").strip(".").partition(".")[0].partition("[")[0]
+
+
+def _rules(field_: Field) -> list[Rule]:
+    return [*field_.rules, *(r for member in field_.type.fields for r in _rules(member))]
+
+
+def _unknown(found: Findings) -> list[Violation]:
+    return [
+        Violation(f"$.{name}", Klass.UNKNOWN_FIELD.value, "unknown_field", "is not in the contract")
+        for name in sorted(found.unknown)
+    ]
+
+
+def _add(reasons: dict[int, list[Violation]], broken: Broken) -> None:
+    rule = broken.compiled
+    violation = Violation(rule.path, rule.klass, rule.rule, rule.message)
+    for row in pc.indices_nonzero(broken.rows).to_pylist():
+        found = reasons.setdefault(row, [])
+        # A value that could not be read is null here; that it is missing as well would be said twice.
+        if rule.klass != "missing_required" or all(v.path not in (rule.path, "$") for v in found):
+            found.append(violation)
+
+
+def _all_but(rows: Mapping[int, object], count: int) -> pa.BooleanArray:
+    mask = [True] * count
+    for row in rows:
+        mask[row] = False
+    return pa.array(mask)

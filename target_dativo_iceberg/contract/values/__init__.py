@@ -1,0 +1,1 @@
+"""Values of records → typed Arrow columns, whole columns at once or record by record, with the same outcome."""
