@@ -1,4 +1,4 @@
-"""Protected columns leave their clear form before anything is written; `decrypt` and `read_key` are for readers of them."""
+"""Protected columns leave their clear form before anything is written; readers of them use `read_key` and `decrypt`."""
 
 from __future__ import annotations
 
