@@ -19,7 +19,7 @@ BLOCK = 10_000
 """Rows between two STATE lines."""
 FIRST_ID = 100_000_000
 CACHE = Path(".cache/bench/data")
-VERSION = 2
+VERSION = 3
 """Raise when the bytes change: the name of every cached file carries it."""
 
 
@@ -66,6 +66,11 @@ def make(shape_name: str, records: int, bad_share: float = 0.0, cache: Path = CA
     return load(meta)
 
 
+def types_only(contract: Path) -> Path:
+    """The same contract without its rules, beside it."""
+    return contract.absolute().with_name(contract.name.replace(".odcs.yaml", ".types.yaml"))
+
+
 def load(meta: Path) -> Stream:
     """Read the description beside a stream; it is written last, so what it describes is whole."""
     fields = json.loads(meta.read_text())
@@ -82,6 +87,7 @@ def save(stream: Stream, meta: Path) -> None:
 def _write(shape: Shape, stem: Path, records: int, bad_share: float) -> None:
     path, contract = stem.with_name(stem.name + ".singer"), stem.with_name(stem.name + ".odcs.yaml")
     contract.write_text(contracts.odcs(shape))
+    types_only(contract).write_text(contracts.odcs(shape, ruled=False))
     faults = _Faults(shape, bad_share)
     with path.open("wb") as out:
         out.write("".join(f"{line}\n" for line in contracts.schema_messages(shape)).encode())

@@ -55,7 +55,7 @@ def notes(results: list[Result]) -> list[str]:
     told.append(f"records/s on `ten` with that time taken off: {_listed(net)}")
     memory = [f"{each.stream.records:,} records {max(each.values('peak_mib')):,.0f} MiB" for each in _lengths(results)]
     told.append(f"peak memory by length of the stream: {_listed(memory)}")
-    return [*told, *_above_floor(ten), _contention(results)]
+    return [*told, *_rules(_measured(results, "rules")), *_above_floor(ten), _contention(results)]
 
 
 def save(results: list[Result], machine: dict[str, Any], packages: dict[str, Any], path: Path = LATEST) -> None:
@@ -198,6 +198,18 @@ def _above_floor(ten: list[Result]) -> list[str]:
     least = min(floors, key=_cpu)
     times = _cpu(ten[0]) / _cpu(least)
     return [f"CPU of {ten[0].runner.name} on `ten`: {times:.2f} times that of the cheapest floor ({least.runner.name})"]
+
+
+def _rules(found: list[Result]) -> list[str]:
+    """What rules cost and what bad rows cost, each as a share of the rate (and by CPU) of the runner before."""
+    if len(found) < 3:
+        return []
+    types, ruled, bad = found[:3]
+    shares = [(b.rate / a.rate, _cpu(a) / _cpu(b)) for a, b in ((types, ruled), (ruled, bad))]
+    rules, diverted = (f"{rate:.0%} of the rate ({cpu:.0%} by CPU)" for rate, cpu in shares)
+    return [
+        f"rules on each of 60 columns leave {rules} without rules; one bad row in a hundred leaves {diverted} of that"
+    ]
 
 
 def _contention(results: list[Result]) -> str:

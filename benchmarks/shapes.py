@@ -45,8 +45,8 @@ def _decimal(name: str, draw: Draw, *bad: Bad, physical: str, required: bool = T
     return Column(name, _property("number", required, odcs), _type("number", required), draw, bad)
 
 
-def _timestamp(name: str, draw: Draw, *bad: Bad, zone: bool, required: bool = True) -> Column:
-    odcs = {"logicalTypeOptions": {"timezone": zone}}
+def _timestamp(name: str, draw: Draw, *bad: Bad, zone: bool, required: bool = True, **options: Any) -> Column:
+    odcs = {"logicalTypeOptions": {"timezone": zone, **options}}
     schema = _type("string", required) | {"format": "date-time"}
     return Column(name, _property("timestamp", required, odcs), schema, draw, bad)
 
@@ -142,6 +142,63 @@ WIDE = (
     *_numbered(20, "flag", _boolean),
 )
 
+_SINCE = {"minimum": "2000-01-01T00:00:00Z"}
+_CODE = {"pattern": "^[^_]+$", "minLength": 1, "maxLength": 64}
+RULED = (
+    ID,
+    STATUS,
+    *_numbered(
+        18,
+        "count",
+        lambda name: _integer(
+            name,
+            tokens.integers(0, 1_000_000),
+            ("maximum", "1000001"),
+            ("minimum", "-1"),
+            MISSING,
+            logicalTypeOptions={"minimum": 0, "maximum": 1_000_000},
+        ),
+    ),
+    *_numbered(
+        10,
+        "label",
+        lambda name: _text(
+            name,
+            tokens.nullable(tokens.text(4, 24), 0.2),
+            ("pattern", '"_"'),
+            ("maxLength", f'"{"x" * 65}"'),
+            required=False,
+            logicalTypeOptions=_CODE,
+        ),
+    ),
+    *_numbered(
+        6,
+        "state",
+        lambda name: _text(name, tokens.one_of(*STATUSES), ("enum", '"lost"'), MISSING, **_allowed(*STATUSES)),
+    ),
+    *_numbered(
+        2,
+        "email",
+        lambda name: _text(
+            name, tokens.email, MISSING, classification="internal", logicalTypeOptions={"format": "email"}
+        ),
+    ),
+    *_numbered(8, "at", lambda name: _timestamp(name, UTC, ("type", '"never"'), MISSING, zone=True, **_SINCE)),
+    *_numbered(
+        10,
+        "price",
+        lambda name: _decimal(
+            name,
+            tokens.decimal(10_000),
+            ("minimum", "-0.01"),
+            ("type", '"n/a"'),
+            physical="decimal(12,2)",
+            logicalTypeOptions={"minimum": 0, "maximum": 10_000},
+        ),
+    ),
+    *_numbered(4, "flag", lambda name: _boolean(name, MISSING)),
+)
+
 DECIMALS = (
     ID,
     *_numbered(4, "price", lambda name: _decimal(name, tokens.decimal(1_000_000), physical="decimal(12,2)")),
@@ -210,6 +267,7 @@ SHAPES = {
         Shape("narrow", ("visits",), (ID, STATUS, _timestamp("at", UTC, zone=True)), "3 columns"),
         Shape("ten", ("orders",), ORDER, "10 columns: 2 integers, 4 texts, 2 timestamps, a decimal, a flag"),
         Shape("wide", ("metrics",), WIDE, "200 columns"),
+        Shape("ruled", ("metrics",), RULED, "60 columns, one to four rules on each"),
         Shape(
             "nested",
             ("baskets",),

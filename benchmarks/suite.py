@@ -18,6 +18,7 @@ from benchmarks.runners import (
 )
 
 MILLION = 1_000_000
+RULED_RECORDS = 400_000
 PEER_RECORDS = 100_000
 """The peers' rates, start-up taken off, do not change with the length of the stream; only the wait would."""
 SHAPE_RECORDS = {
@@ -29,6 +30,10 @@ SHAPE_RECORDS = {
     "decimals": (500_000, 50_000),
     "interleaved": (MILLION, 50_000),
 }
+
+_DIVERTING = ours(
+    "quarantine", "one row in a hundred breaks the contract and goes to quarantine", on_violation="quarantine"
+)
 
 
 class Failed(Exception):
@@ -44,6 +49,7 @@ def quick() -> list[Result]:
         "ten", [Entry(ours_now, data.make("ten", MILLION), 3), Entry(SDK_SINK, data.make("ten", PEER_RECORDS))]
     )
     results += alternate("memory", [Entry(ours_now, data.make("ten", 5 * MILLION))])
+    results += _rules()
     return results
 
 
@@ -86,10 +92,7 @@ def _shape(shape: str) -> list[Result]:
 
 
 def _ours_only() -> list[Result]:
-    diverting = ours(
-        "quarantine", "one row in a hundred breaks the contract and goes to quarantine", on_violation="quarantine"
-    )
-    results = alternate("bad-1pct", [Entry(diverting, data.make("ten", MILLION, 0.01), 3)])
+    results = [*_rules(), *alternate("bad-1pct", [Entry(_DIVERTING, data.make("ten", MILLION, 0.01), 3)])]
     results += alternate(
         "batch-parquet",
         [
@@ -102,6 +105,15 @@ def _ours_only() -> list[Result]:
     )
     results += alternate("memory", [Entry(ours(), data.make("ten", size), 1) for size in (3 * MILLION, 5 * MILLION)])
     return results
+
+
+def _rules() -> list[Result]:
+    """What rules cost, and what bad rows cost on top: the same 60 columns each time."""
+    clean, bad = data.make("ruled", RULED_RECORDS), data.make("ruled", RULED_RECORDS, 0.01)
+    types = ours(
+        "types-only", "the same contract without its rules", contract_path=str(data.types_only(clean.contract))
+    )
+    return alternate("rules", [Entry(types, clean, 3), Entry(ours(), clean, 3), Entry(_DIVERTING, bad, 3)])
 
 
 def insist(results: Iterable[Result]) -> None:

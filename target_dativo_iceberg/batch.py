@@ -62,6 +62,8 @@ def _apart(plan: Plan, run: _Run, good: pa.BooleanArray | None, *, screened: boo
 
 
 def _read_run(plan: Plan, run: _Run, *, screened: bool) -> Typed:
+    if plan.suspects and not screened and len(run) > _SHORT:
+        return _screened(plan, run)
     record = plan.parse(run.lines)
     if record is None and not (plan.ignores_unknown or plan.keeps_unknown):
         record = plan.parse_ignoring(run.lines)
@@ -72,8 +74,14 @@ def _read_run(plan: Plan, run: _Run, *, screened: bool) -> Typed:
         return read_slowly(plan, run.sources)
     if screened:
         return _halves(plan, run)
+    return _screened(plan, run)
+
+
+def _screened(plan: Plan, run: _Run) -> Typed:
+    """Read a run after its lines were looked at one by one; a run with bad lines makes the next one suspect."""
     good = plan.screen(run.lines)
-    return _apart(plan, run, None if pc.all(good).as_py() else good, screened=True)
+    plan.suspects = not pc.all(good).as_py()
+    return _apart(plan, run, good if plan.suspects else None, screened=True)
 
 
 def _halves(plan: Plan, run: _Run) -> Typed:

@@ -20,6 +20,7 @@ from target_dativo_iceberg.contract.model import Contract
 from target_dativo_iceberg.contract.singer import Property
 from target_dativo_iceberg.contract.values.arrow import arrow_schema
 from target_dativo_iceberg.contract.values.masks import either, flagged
+from target_dativo_iceberg.screening import data_of, screened
 from target_dativo_iceberg.wire import Keep, kept_as, wire_type
 
 _ENVELOPE = (
@@ -61,6 +62,7 @@ class Plan:
         extra: properties of the SCHEMA that the contract does not have.
         ignores_unknown: members that nobody declared have been met; they are left out.
         native: False when the stream's names are such that records can only be read one by one.
+        suspects: the native parser refused a line of the run before: the next run is screened before it is parsed.
 
     """
 
@@ -72,6 +74,7 @@ class Plan:
         self.bare = bare
         self.keeps_unknown = keeps_unknown
         self.ignores_unknown = False
+        self.suspects = False
         self.kept: list[Kept] = []
         wires: dict[str, pa.DataType] = {}
         for f in contract.fields:
@@ -89,7 +92,9 @@ class Plan:
             self.ignores_unknown |= wire is None and not keeps_unknown
         self._record = pa.struct([pa.field(n, t) for n, t in wires.items()])
         self._decimals = _has_decimals(self._record)
-        self._screen = msgspec.json.Decoder(_enveloped(_screen_struct(self._record, closed=keeps_unknown), bare=bare))
+        self._screen: msgspec.json.Decoder[Any] = msgspec.json.Decoder(
+            _enveloped(_screen_struct(self._record, closed=keeps_unknown), bare=bare)
+        )
         self._cutter = msgspec.json.Decoder(_enveloped(_cutter_struct(self.kept), bare=bare)) if self.native else None
 
     # ---- before parsing ----
@@ -170,22 +175,8 @@ class Plan:
         return record if record.null_count == 0 else None
 
     def screen(self, lines: pa.BinaryArray) -> pa.BooleanArray:
-        """Return which lines a typed decoder accepts by themselves."""
-        return pa.array([self._accepts(line) for line in lines.to_pylist()], pa.bool_())
-
-    def _accepts(self, line: bytes) -> bool:
-        try:
-            self._screen.decode(line)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-            return False
-        return True
-
-
-def data_of(lines: pa.BinaryArray) -> pa.Buffer:
-    """Return the bytes of an array of lines, without a copy."""
-    offsets = pa.Array.from_buffers(pa.int32(), len(lines) + 1, [None, lines.buffers()[1]], offset=lines.offset)
-    start, stop = offsets[0].as_py(), offsets[len(lines)].as_py()
-    return lines.buffers()[2].slice(start, stop - start)
+        """Return which lines a typed decoder accepts; a few more may be named, which costs their reader time only."""
+        return screened(self._screen, lines)
 
 
 # ---- which lines the native parser may have ----
@@ -237,7 +228,11 @@ def _screen_struct(struct: pa.StructType, *, closed: bool = False) -> Any:
     members = [f for f in struct if not _awkward(f.name)]
     fields = [(f"f{i}", _screen_of(f.type, closed=closed) | None, None) for i, f in enumerate(members)]
     return msgspec.defstruct(
-        "Members", fields, rename={f"f{i}": f.name for i, f in enumerate(members)}, forbid_unknown_fields=closed
+        "Members",
+        fields,
+        rename={f"f{i}": f.name for i, f in enumerate(members)},
+        forbid_unknown_fields=closed,
+        gc=False,
     )
 
 

@@ -1,0 +1,85 @@
+"""Which lines of a run a typed decoder accepts: many lines a call, stopping only at those that it refuses."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+# The decoder names the document of a list that does not fit its type, and the byte at which text is no JSON.
+_DOCUMENT = re.compile(r"at `\$\[(\d+)\]")
+_BYTE = re.compile(r"\(byte (\d+)\)$")
+_REFUSALS = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
+
+
+def screened(decoder: msgspec.json.Decoder[Any], lines: pa.BinaryArray) -> pa.BooleanArray:
+    """Return which lines hold what a decoder accepts.
+
+    A line with two documents, or halves of one on two lines, can put the blame on a neighbour: who parses the accepted
+    lines counts them, and who reads the others takes each by itself.
+
+    Args:
+        decoder: of one line.
+        lines: each ends with a line break.
+
+    """
+    good = [True] * len(lines)
+    offsets = _offsets(lines)
+    data = memoryview(data_of(lines))
+    start = 0
+    while start < len(lines):
+        row = _first_refused(decoder, data, offsets, start)
+        if row is None:
+            break
+        if not start <= row < len(lines):
+            good[start:] = [_accepts(decoder, line) for line in lines.slice(start).to_pylist()]
+            break
+        good[row] = False
+        start = row + 1
+    return pa.array(good, pa.bool_())
+
+
+def _first_refused(
+    decoder: msgspec.json.Decoder[Any], data: memoryview, offsets: Sequence[int], start: int
+) -> int | None:
+    """Return the first line from `start` that is refused, -1 when it is not known which, None when there is none."""
+    rest = len(offsets) - 1 - start
+    try:
+        return None if len(decoder.decode_lines(data[offsets[start] :])) == rest else -1
+    except msgspec.ValidationError as error:
+        named = _DOCUMENT.search(str(error))
+        return start + int(named[1]) if named else -1
+    except msgspec.DecodeError as error:
+        named = _BYTE.search(str(error))
+        return bisect_right(offsets, offsets[start] + int(named[1])) - 1 if named else -1
+    except _REFUSALS:
+        return -1
+
+
+def _accepts(decoder: msgspec.json.Decoder[Any], line: bytes) -> bool:
+    try:
+        decoder.decode(line)
+    except _REFUSALS:
+        return False
+    return True
+
+
+def data_of(lines: pa.BinaryArray) -> pa.Buffer:
+    """Return the bytes of an array of lines, without a copy."""
+    offsets = _raw_offsets(lines)
+    start, stop = offsets[0].as_py(), offsets[len(lines)].as_py()
+    return lines.buffers()[2].slice(start, stop - start)
+
+
+def _offsets(lines: pa.BinaryArray) -> list[int]:
+    """Return where each line begins in the bytes of the lines, and where the last one ends."""
+    found: list[int] = _raw_offsets(lines).to_pylist()
+    return found if found[0] == 0 else [offset - found[0] for offset in found]
+
+
+def _raw_offsets(lines: pa.BinaryArray) -> pa.Int32Array:
+    return pa.Array.from_buffers(pa.int32(), len(lines) + 1, [None, lines.buffers()[1]], offset=lines.offset)
