@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from target_dativo_iceberg.cells import Cells, arrow_cells, text_cells
+from target_dativo_iceberg.contract.findings import unknown as listed
 from target_dativo_iceberg.contract.model import Field
 from target_dativo_iceberg.contract.values.arrow import arrow_type
 from target_dativo_iceberg.contract.values.cast import cast
@@ -136,7 +137,8 @@ def _cast_columns(plan: Plan, columns: Mapping[str, pa.Array], count: int, reade
     """Cast parsed columns to the contract; single values in doubt are read by the reader."""
     arrays, unsure = [], None
     findings: dict[int, Findings] = {}
-    unknown = {n for n, c in columns.items() if n not in plan.schema.names and c.null_count < count}
+    extra = {n for n, c in columns.items() if n not in plan.schema.names and c.null_count < count}
+    unknown = {listed("$", n) for n in extra}
     for f in plan.contract.fields:
         if f.name not in columns:
             arrays.append(pa.nulls(count, arrow_type(f.type)))
@@ -152,7 +154,7 @@ def _cast_columns(plan: Plan, columns: Mapping[str, pa.Array], count: int, reade
         arrays.append(array)
         unsure = either(unsure, mask)
     if plan.keeps_unknown:
-        unsure = either(unsure, _any_valid([columns[n] for n in unknown]))
+        unsure = either(unsure, _any_valid([columns[n] for n in extra]))
     return _Columns(pa.RecordBatch.from_arrays(arrays, schema=plan.schema), findings, frozenset(unknown), unsure)
 
 
@@ -184,9 +186,9 @@ def read_arrow(plan: Plan, batch: pa.RecordBatch) -> Typed:
     columns = dict(zip(batch.schema.names, batch.columns, strict=True))
     found = _cast_columns(plan, columns, batch.num_rows, arrow_cells)
     if found.unsure is not None:  # rows with values that the contract has no column for
-        for name in found.unknown & columns.keys():
+        for name in columns.keys() - set(plan.schema.names):
             for row in pc.indices_nonzero(columns[name].is_valid()).to_pylist():
-                found.findings.setdefault(row, Findings()).unknown.add(name)
+                found.findings.setdefault(row, Findings()).unknown.add(listed("$", name))
     return Typed(found.batch, found.findings, found.unknown)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
+from target_dativo_iceberg.contract.findings import member
 from target_dativo_iceberg.contract.json_text import NonFinite, Repeated, Text
 from target_dativo_iceberg.contract.layout import is_list_like, plain
 from target_dativo_iceberg.contract.model import Field
@@ -53,7 +54,7 @@ def _cells(f: Field, values: Iterable[tuple[Any, str]]) -> Cells:
     unknown: set[str] = set()
     for position, (value, text) in enumerate(values):
         found = Findings()
-        out.append(typed(value, f.type, f"$.{f.name}", found, Text(text)))
+        out.append(typed(value, f.type, member("$", f.name), found, Text(text)))
         unknown |= found.unknown
         if found.violations:
             findings[position] = found.violations

@@ -78,13 +78,13 @@ class FileWriter:
         self.files: list[DataFile] = []
 
     def write(self, batches: Sequence[pa.RecordBatch]) -> None:
-        """Write batches of contract columns as one row group.
+        """Write batches as one row group; each may have other columns of the table than the next.
 
         Raises:
             StoreError: the file store refused.
 
         """
-        table = self._aligned(pa.Table.from_batches(batches))
+        table = pa.concat_tables([self._aligned(pa.Table.from_batches([batch])) for batch in batches])
         with _store_errors("writing a data file"):
             if self._open is None:
                 self._open = self._opened(table)

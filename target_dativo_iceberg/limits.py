@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from target_dativo_iceberg.contract.findings import member
 from target_dativo_iceberg.contract.policy import Action
 from target_dativo_iceberg.errors import DativoError, InputError, MissingKeyError, ViolationError
 from target_dativo_iceberg.report import StreamReport
@@ -34,19 +35,28 @@ def check_count(name: str, limit: int | None, counts: StreamReport, earlier: Str
         )
 
 
-def check_shares(limit: float | None, streams: Mapping[str, StreamReport]) -> None:
-    """Check `max_violation_pct` of an epoch.
+def check_shares(
+    limit: float | None, least: int, streams: Mapping[str, StreamReport], earlier: Mapping[str, StreamReport]
+) -> None:
+    """Check `max_violation_pct` at the end of an epoch: in the epoch, or in the run so far when the epoch is small.
 
     Args:
         limit: records that may break their contract, in percent of all, or None.
+        least: records from which a share is judged.
         streams: counts of the epoch.
+        earlier: of the epochs published before.
 
     Raises:
         ViolationError: a stream's share is larger.
 
     """
+    if limit is None:
+        return
     for name, counts in streams.items():
-        if limit is not None and counts.turned_away * 100 > limit * counts.records:
+        records, away = counts.records, counts.turned_away
+        if records < least and name in earlier:
+            records, away = records + earlier[name].records, away + earlier[name].turned_away
+        if records >= least and away * 100 > limit * records:
             raise ViolationError(
                 f"stream '{name}': more than max_violation_pct ({limit:g} %) of its records break their contract",
                 "see the report",
@@ -60,14 +70,14 @@ def violation_error(name: str, stream: Stream, failed: tuple[Rejected, int]) -> 
     for reason in reasons:
         if reason.klass == "malformed":  # that its columns are missing too says nothing more
             return InputError(
-                f"line {first.line_number}: stream '{name}': {reason.message}",
+                f"{first.place}: stream '{name}': {reason.message}",
                 "mend the tap, or set on_violation to quarantine",
             )
     shown = "; ".join(f"{v.path} {v.message} (rule {v.rule})" for v in reasons[:5])
     more = f" and {count - 1} more records near it" if count > 1 else ""
-    keys = {f"$.{k}" for k in stream.contract.primary_key}
+    keys = {member("$", k) for k in stream.contract.primary_key}
     missing = any(v.klass == "missing_required" and v.path in keys for v in reasons)
     return (MissingKeyError if missing else ViolationError)(
-        f"line {first.line_number}: stream '{name}': the record breaks its contract: {shown}{more}",
+        f"{first.place}: stream '{name}': the record breaks its contract: {shown}{more}",
         "mend the source or the contract, or set on_violation to quarantine",
     )

@@ -22,7 +22,6 @@ import pyarrow as pa
 
 from target_dativo_iceberg import log
 from target_dativo_iceberg.batch_files import pieces, root_paths
-from target_dativo_iceberg.contract.policy import Action, Klass
 from target_dativo_iceberg.epoch import Epoch
 from target_dativo_iceberg.errors import (
     ContractError,
@@ -323,14 +322,12 @@ class Loader:
         for stream in self._streams.values():
             results = stream.ordered.results(final=final)
             self._counts(stream.name).checks = [r.as_dict() for r in results]
-            for result in results:
-                if result.status in ("warn", "skip"):
-                    log.once(f"stream '{stream.name}': {result.sentence()}")
-            failed = [r.sentence() for r in results if r.status in ("fail", "error")]
-            if failed and stream.judge.policy.classes[Klass.QUALITY] is Action.FAIL:
+            failed = [r.sentence() for r in results if stream.judge.fails(r)]
+            if failed:
                 raise ViolationError(f"stream '{stream.name}': {'; '.join(failed)}", "mend the data or the contract")
-            for sentence in failed:
-                log.once(f"stream '{stream.name}': {sentence}")
+            for result in results:
+                if result.status != "pass":
+                    log.once(f"stream '{stream.name}': {result.sentence()}")
 
     def _warn_unknown(self, name: str, unknown: frozenset[str]) -> None:
         new = unknown - self._counts(name).unknown_fields
@@ -359,7 +356,8 @@ class Loader:
     def _publish(self, *, final: bool = False) -> None:
         """End the epoch here: everything read so far appears in one commit, then its STATE is printed."""
         self._collect(0)
-        check_shares(self._settings.max_violation_pct, self._open)
+        settings = self._settings
+        check_shares(settings.max_violation_pct, settings.max_violation_min_rows, self._open, self.report.streams)
         self._check_quality(final=final)
         for counts in self._open.values():
             counts.check()

@@ -79,10 +79,10 @@ class StreamMaps:
         maps = self._mapper.stream_maps.get(run.stream)
         if maps is None:
             raise RecordBeforeSchemaError(f"{run.where(0)}: RECORD before its SCHEMA", "mend the tap")
-        rows = [(run.line_number(row), *_record(line, bare=bare)) for row, line in enumerate(run.lines.to_pylist())]
+        rows = [(row, *_record(line, bare=bare)) for row, line in enumerate(run.lines.to_pylist())]
         for stream_map in maps:
             if not _removes(stream_map):
-                out = self._mapped(stream_map, rows, run.file)
+                out = self._mapped(stream_map, rows, run)
                 yield out, len(rows) - len(out.lines)
 
     def batch(self, stream: str, piece: Records | pa.RecordBatch, row: int, name: str) -> Iterator[tuple[Records, int]]:
@@ -98,17 +98,17 @@ class StreamMaps:
         run = piece if isinstance(piece, Records) else Records(stream, json_lines(piece), row, file=name)
         return self.records(run, bare=True)
 
-    def _mapped(self, stream_map: Any, rows: list[tuple[int, bytes, dict[str, Any] | None]], file: str) -> Records:
+    def _mapped(self, stream_map: Any, rows: list[tuple[int, bytes, dict[str, Any] | None]], run: Records) -> Records:
         lines, numbers = [], []
-        for number, line, record in rows:
-            mapped = line if record is None else self._line(stream_map, dict(record), number)
+        for row, line, record in rows:
+            mapped = line if record is None else self._line(stream_map, dict(record), run, row)
             if mapped is not None:
                 lines.append(mapped)
-                numbers.append(number)
+                numbers.append(run.line_number(row))
         array = pa.array(lines, pa.binary())
-        return Records(stream_map.stream_alias, array, numbers=pa.array(numbers, pa.int64()), file=file)
+        return Records(stream_map.stream_alias, array, numbers=pa.array(numbers, pa.int64()), file=run.file)
 
-    def _line(self, stream_map: Any, record: dict[str, Any], number: int) -> bytes | None:
+    def _line(self, stream_map: Any, record: dict[str, Any], run: Records, row: int) -> bytes | None:
         try:
             mapped = stream_map.transform(record)
             if mapped is None:
@@ -116,7 +116,7 @@ class StreamMaps:
             return b'{"type":"RECORD","stream":"x","record":' + _ENCODE(_writable(mapped)) + b"}\n"
         except Exception as error:  # expressions are the user's
             raise InputError(
-                f"line {number}: the stream map of '{stream_map.stream_alias}' fails ({type(error).__name__})",
+                f"{run.place(row)}: the stream map of '{stream_map.stream_alias}' fails ({type(error).__name__})",
                 "check stream_maps",
             ) from error
 

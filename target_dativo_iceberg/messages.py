@@ -74,10 +74,14 @@ class Records:
             row = int(pc.indices_nonzero(self.positions)[row].as_py())
         return self.first_line + self.offset + row
 
+    def place(self, row: int) -> str:
+        """Say where a row's line stands, for people."""
+        file = f"BATCH file {self.file}: " if self.file else ""
+        return f"{file}line {self.line_number(row)}"
+
     def where(self, row: int) -> str:
-        """Name the place of a row for people."""
-        place = f"BATCH file {self.file}: line" if self.file else "line"
-        return f"{place} {self.line_number(row)}: stream '{self.stream}'"
+        """Say where a row's line stands and of which stream it is, for people."""
+        return f"{self.place(row)}: stream '{self.stream}'"
 
 
 class Block:

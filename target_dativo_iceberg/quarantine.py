@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from target_dativo_iceberg.contract.findings import Violation
+from target_dativo_iceberg.contract.findings import Violation, column_of
 from target_dativo_iceberg.contract.model import Contract, Field, Kind, Partition, Type
 from target_dativo_iceberg.contract.policy import Action
 from target_dativo_iceberg.contract.values.arrow import arrow_schema
@@ -36,7 +36,12 @@ _ERROR = Type(
 FIELDS = (
     _text("_run_id", "Run that rejected the record.", required=True),
     _text("_stream", "Singer stream.", required=True),
-    Field("_seq", Type(Kind.INTEGER), required=True, description="Line of the record in the run's input, from 1."),
+    Field(
+        "_seq",
+        Type(Kind.INTEGER),
+        required=True,
+        description="Line of the record in the run's input, or row in its BATCH file, from 1.",
+    ),
     Field("_received_at", Type(Kind.TIMESTAMPTZ), required=True, description="When the record was rejected."),
     _text("_contract_id", "Contract that rejected it; empty when the Singer SCHEMA was the contract."),
     _text("_contract_version", "Version of the contract."),
@@ -65,15 +70,17 @@ class Rejected:
     """One record that the contract rejected.
 
     Attributes:
-        line_number: its line in the input, from 1.
+        line_number: its line in the input, or its line or row in its BATCH file, from 1.
         record: JSON text of the record.
         reasons: why, in order, each with what the policy says of it.
+        place: where it stands, for people.
 
     """
 
     line_number: int
     record: bytes
     reasons: Sequence[tuple[Violation, Action]]
+    place: str = ""
 
 
 def rows(run_id: str, stream: str, contract: Contract, rejected: Sequence[Rejected]) -> pa.RecordBatch:
@@ -105,7 +112,7 @@ def _row(rejected: Rejected, keys: Sequence[str]) -> Mapping[str, Any]:
 
 def _error(violation: Violation, action: Action) -> dict[str, str]:
     return {
-        "field": violation.path.removeprefix("$").strip(".").partition(".")[0].partition("[")[0],
+        "field": column_of(violation.path),
         "path": violation.path,
         "class": violation.klass,
         "rule": violation.rule,

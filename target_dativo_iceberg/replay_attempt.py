@@ -15,7 +15,7 @@ from target_dativo_iceberg import names, publish, quarantine
 from target_dativo_iceberg.batch import Plan
 from target_dativo_iceberg.contract import choose, load
 from target_dativo_iceberg.contract.model import Contract, ContractSet
-from target_dativo_iceberg.contract.policy import PRESETS, Action, Klass, Policy
+from target_dativo_iceberg.contract.policy import PRESETS, Action, Klass, Policy, policy_of
 from target_dativo_iceberg.contract.rules.verdict import Judge
 from target_dativo_iceberg.contract.values.coerce import NotJsonError, decode
 from target_dativo_iceberg.errors import ContractError, StoreError
@@ -25,7 +25,7 @@ from target_dativo_iceberg.quarantined import RowGroups, Selection, batches, mar
 from target_dativo_iceberg.read_only import existing_store
 from target_dativo_iceberg.replay import ReplayReport
 from target_dativo_iceberg.route import Contracts
-from target_dativo_iceberg.stage import stage
+from target_dativo_iceberg.stage import META, RESCUED, stage
 from target_dativo_iceberg.tables import state_of
 
 if TYPE_CHECKING:
@@ -85,7 +85,8 @@ class Contractor:
         if self._state is None:
             raise ContractError(f"no contract covers stream '{stream}' and its table is gone", "set contract_path")
         keys = tuple(f.name for f in self._state.fields if f.name in self._state.keys)
-        return Contract(stream, self._state.fields, primary_key=keys, inferred=True)
+        fields = tuple(f for f in self._state.fields if f.name not in (META.name, RESCUED.name))
+        return Contract(stream, fields, primary_key=keys, inferred=True)
 
     def _extended(self, contract: Contract) -> Contract:
         """Under evolution `relaxed`, columns that only the table has came from a SCHEMA and are written too."""
@@ -96,8 +97,11 @@ class Contractor:
         return replace(contract, fields=contract.fields + extra)
 
 
-# A record that still breaks the contract stays where it is; members the contract does not have are left out.
-_STAYS = Policy({**PRESETS["quarantine"], Klass.UNKNOWN_FIELD: Action.DROP})
+def _policy(settings: Settings, contract: Contract) -> Policy:
+    """A record that still breaks the contract stays where it is; unknown members are treated as in a load."""
+    unknown = policy_of(settings.on_violation, contract).classes[Klass.UNKNOWN_FIELD]
+    stays = Action.QUARANTINE if unknown is Action.FAIL else unknown
+    return Policy({**PRESETS["quarantine"], Klass.UNKNOWN_FIELD: stays})
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +177,12 @@ class Attempt:
     def _lane(self, stream: str, contracts: Contractor) -> Lane:
         if stream not in self._lanes:
             contract = contracts.contract(stream)
-            self._destination = self._store.destination(self._identifier, contract, self._destination)
-            good = RowGroups(self._writer(self._destination))
-            self._lanes[stream] = Lane(Plan(contract, {}, bare=True), Judge(contract, _STAYS), good)
+            judge = Judge(contract, _policy(self._settings, contract))
+            rescues = judge.unknown_action is Action.RESCUE
+            written = replace(contract, fields=(*contract.fields, RESCUED)) if rescues else contract
+            self._destination = self._store.destination(self._identifier, written, self._destination)
+            plan = Plan(contract, {}, bare=True, keeps_unknown=judge.keeps_unknown)
+            self._lanes[stream] = Lane(plan, judge, RowGroups(self._writer(self._destination)))
         return self._lanes[stream]
 
     def _writer(self, destination: Destination) -> FileWriter:

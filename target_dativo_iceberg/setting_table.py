@@ -144,6 +144,15 @@ SETTINGS: tuple[Setting, ...] = (
         minimum=0,
     ),
     Setting(
+        "max_violation_min_rows",
+        "integer",
+        0,
+        "Records from which `max_violation_pct` is judged: an epoch with fewer is judged with those before it in the "
+        "run, and not at all while both together are fewer.",
+        "contract",
+        minimum=0,
+    ),
+    Setting(
         "evolution",
         "string",
         "merge",

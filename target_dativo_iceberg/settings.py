@@ -53,6 +53,7 @@ class Settings:
     require_privacy_rule: bool = False
     max_violations: int | None = None
     max_violation_pct: float | None = None
+    max_violation_min_rows: int = 0
     evolution: str = "merge"
     load_method: str = "append-only"
     target_file_size_mb: int = 128

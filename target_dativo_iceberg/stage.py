@@ -11,11 +11,12 @@ import pyarrow as pa
 
 from target_dativo_iceberg.batch import Plan, Typed, read, read_arrow
 from target_dativo_iceberg.cells import json_lines
+from target_dativo_iceberg.contract.findings import column_of
 from target_dativo_iceberg.contract.json_text import NotJsonError
 from target_dativo_iceberg.contract.model import Field, Kind, Type
 from target_dativo_iceberg.contract.policy import Action
 from target_dativo_iceberg.contract.privacy.protection import Privacy
-from target_dativo_iceberg.contract.rules.verdict import Judge, Reasons, Verdict, column_of
+from target_dativo_iceberg.contract.rules.verdict import Judge, Reasons, Verdict
 from target_dativo_iceberg.errors import InputError
 from target_dativo_iceberg.messages import Records
 from target_dativo_iceberg.quarantine import Rejected
@@ -43,6 +44,7 @@ class Source:
         first_row: number of the batch's first row in its file.
         bare: lines are records, not RECORD messages.
         privacy: hides protected values of records that leave the usual way.
+        file: name of the BATCH file, or empty.
 
     """
 
@@ -51,11 +53,13 @@ class Source:
     first_row: int
     bare: bool
     privacy: Privacy | None = None
+    file: str = ""
 
     def rejected(self, row: int, reasons: Reasons) -> Rejected:
         """Return a row with the reasons against it."""
         number = self.lines.line_number(row) if self.lines else self.first_row + row
-        return Rejected(number, self.text(row), reasons)
+        file = f"BATCH file {self.file}: " if self.file else ""
+        return Rejected(number, self.text(row), reasons, f"{file}{'line' if self.lines else 'row'} {number}")
 
     def text(self, row: int) -> bytes:
         """Return the JSON text of a row's record, protected values hidden."""
@@ -136,7 +140,7 @@ def stage(plan: Plan, judge: Judge, records: Records, privacy: Privacy | None = 
     """
     typed = read(plan, records.lines)
     _refuse_broken_end(records, typed)
-    staged = _judged(judge, typed, Source(records, None, 0, plan.bare, privacy))
+    staged = _judged(judge, typed, Source(records, None, 0, plan.bare, privacy, records.file))
     return staged.sealed(privacy) if seals and privacy is not None else staged
 
 
@@ -174,7 +178,7 @@ def stage_arrow(
         raise InputError(
             f"BATCH file {name}: a column is of a type that cannot be read ({type(error).__name__})", "mend the tap"
         ) from error
-    staged = _judged(judge, typed, Source(None, batch, first_row, bare=True, privacy=privacy))
+    staged = _judged(judge, typed, Source(None, batch, first_row, bare=True, privacy=privacy, file=name))
     return staged.sealed(privacy) if seals and privacy is not None else staged
 
 
@@ -212,6 +216,22 @@ def turned_away(staged: Staged, rows: Mapping[int, tuple[Action, Reasons]]) -> S
 
 
 # ---- rows that are written in spite of a violation ----
+
+
+def kept(staged: Staged, rows: Mapping[int, Reasons]) -> Staged:
+    """Name in accepted rows, by their index among them, the rules they break and are kept for all the same."""
+    marked = META in staged.marks
+    meta = staged.accepted.column(META.name).to_pylist() if marked else [None] * staged.accepted.num_rows
+    warnings = Counter(staged.warnings)
+    for row, reasons in rows.items():
+        rules = [violation.rule for violation, _ in reasons]
+        note = json.loads(meta[row] or "{}")
+        meta[row] = json.dumps(note | {"flags": [*note.get("flags", ()), *rules]}, ensure_ascii=False)
+        warnings.update(set(rules))
+    others = staged.accepted.drop_columns([META.name]) if marked else staged.accepted
+    accepted = others.append_column(pa.field(META.name, pa.string()), pa.array(meta, pa.string()))
+    marks = (*(m for m in staged.marks if m is not META), META)
+    return replace(staged, accepted=accepted, marks=marks, warnings=warnings)
 
 
 def _marked(staged: Staged, verdict: Verdict) -> Staged:

@@ -13,14 +13,15 @@ import pyarrow.compute as pc
 
 from target_dativo_iceberg import log
 from target_dativo_iceberg.batch import Plan
+from target_dativo_iceberg.contract.findings import Violation
 from target_dativo_iceberg.contract.model import Check, Contract, Field
-from target_dativo_iceberg.contract.policy import Action, Klass, policy_of
+from target_dativo_iceberg.contract.policy import Action, policy_of, strongest
 from target_dativo_iceberg.contract.privacy.protection import Privacy, compile_privacy, load_key, read_rules
 from target_dativo_iceberg.contract.quality.checks import CheckResult, Quality
 from target_dativo_iceberg.contract.rules.uniqueness import Uniqueness
 from target_dativo_iceberg.contract.rules.verdict import Judge, Reasons
 from target_dativo_iceberg.contract.singer import properties
-from target_dativo_iceberg.stage import Staged, turned_away
+from target_dativo_iceberg.stage import Staged, kept, turned_away
 
 if TYPE_CHECKING:
     from target_dativo_iceberg.messages import Schema
@@ -73,7 +74,7 @@ class Stream:
             return iter(table.scan(selected_fields=tuple(columns)).to_arrow_batch_reader())
 
         results = [quality.table_result(check, scan) for quality, check in self.ordered.table_checks]
-        return [f"stream '{self.name}': {r.sentence()}" for r in results if r.status in ("fail", "error")]
+        return [f"stream '{self.name}': {r.sentence()}" for r in results if self.judge.fails(r)]
 
     def mark(self, marks: Sequence[Field]) -> bool:
         """Add columns for marks to the table's contract; return whether any is new."""
@@ -151,8 +152,7 @@ class Ordered:
         clear = privacy.clear
         # Keys that a SCHEMA names come again whenever a row changes; a contract's primary key is meant.
         self._unique = Uniqueness(clear, _KEYS_BYTES, scratch, primary_key=not clear.inferred)
-        stops = judge.policy.classes[Klass.DUPLICATE_KEY] is not Action.KEEP
-        unique = self._unique.columns if stops else ()
+        unique = [columns for columns, repeat in self._unique.keys if judge.action(repeat) is not Action.KEEP]
         self._judge = judge
         self._privacy = privacy
         self._clear = Quality(
@@ -166,12 +166,22 @@ class Ordered:
 
     def take(self, staged: Staged) -> Staged:
         """Turn away rows that repeat a key, measure the others, and protect them."""
-        for repeats in self._unique.repeats(columns_of(staged, self._privacy)) if self._unique else ():
-            staged = _without(staged, repeats.rows, [(repeats.violation, self._judge.action(repeats.violation))])
+        reasons = self._repeats(columns_of(staged, self._privacy)) if self._unique else {}
+        if reasons:
+            staged = _sorted_out(staged, reasons)
         self._clear.observe(columns_of(staged, self._privacy), staged.count - staged.accepted.num_rows)
         sealed = staged.sealed(self._privacy)
         self._sealed.observe(sealed.accepted.select([f.name for f in self._privacy.contract.fields]), 0)
         return sealed
+
+    def _repeats(self, batch: pa.RecordBatch) -> dict[int, list[tuple[Violation, Action]]]:
+        """Return, by row, each key that it repeats and what the policy says of that."""
+        reasons: dict[int, list[tuple[Violation, Action]]] = {}
+        for repeats in self._unique.repeats(batch):
+            action = self._judge.action(repeats.violation)
+            for row in pc.indices_nonzero(repeats.rows).to_pylist():
+                reasons.setdefault(row, []).append((repeats.violation, action))
+        return reasons
 
     @property
     def table_checks(self) -> list[tuple[Quality, Check]]:
@@ -199,14 +209,17 @@ def columns_of(staged: Staged, privacy: Privacy) -> pa.RecordBatch:
     return staged.accepted.select([f.name for f in privacy.clear.fields])
 
 
-def _without(staged: Staged, repeated: pa.BooleanArray, reasons: Reasons) -> Staged:
-    """Turn away accepted rows, or count them when the policy keeps them."""
-    action = reasons[0][1]
-    if action is Action.KEEP:
-        rule = reasons[0][0].rule
-        return replace(staged, warnings={**staged.warnings, rule: repeated.true_count})
-    rows = pc.indices_nonzero(repeated) if staged.rows is None else staged.rows.filter(repeated)
-    keep = pc.invert(repeated)
-    kept = pc.indices_nonzero(keep) if staged.rows is None else staged.rows.filter(keep)
-    away: Mapping[int, tuple[Action, Reasons]] = {row: (action, reasons) for row in rows.to_pylist()}
-    return turned_away(replace(staged, accepted=staged.accepted.filter(keep), rows=kept), away)
+def _sorted_out(staged: Staged, reasons: Mapping[int, Reasons]) -> Staged:
+    """Turn away accepted rows, by their index among them, or name the reasons in those that the policy keeps."""
+    worst = {row: strongest([action for _, action in found]) for row, found in reasons.items()}
+    flagged = {row: found for row, found in reasons.items() if worst[row] is Action.KEEP}
+    if flagged:
+        staged = kept(staged, flagged)
+    if len(flagged) == len(reasons):
+        return staged
+    away = {row: (worst[row], reasons[row]) for row in sorted(reasons) if row not in flagged}
+    keep = pa.array([row not in away for row in range(staged.accepted.num_rows)], pa.bool_())
+    numbers = range(staged.accepted.num_rows) if staged.rows is None else staged.rows.to_pylist()
+    rows = pc.indices_nonzero(keep) if staged.rows is None else staged.rows.filter(keep)
+    accepted = replace(staged, accepted=staged.accepted.filter(keep), rows=rows)
+    return turned_away(accepted, {numbers[row]: found for row, found in away.items()})

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 from target_dativo_iceberg.contract.json_text import NonFinite, TooLong
+
+_MARKS = re.compile(r"[.\[\]']")
+_QUOTED = re.compile(r"\$\['((?:[^'\\]|\\.)*)'\]", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,32 @@ class Violation:
     klass: str
     rule: str
     message: str
+
+
+def member(path: str, name: str) -> str:
+    """Return the JSON path of an object's member; a name that would read as a path itself stands in brackets."""
+    if not _MARKS.search(name):
+        return f"{path}.{name}"
+    escaped = name.replace("\\", "\\\\").replace("'", "\\'")
+    return f"{path}['{escaped}']"
+
+
+def unknown(path: str, name: str) -> str:
+    """Return how a member that the contract does not have is listed: its JSON path without `$` and the first dot."""
+    return member(path, name).removeprefix("$").removeprefix(".")
+
+
+def unknown_path(listed: str) -> str:
+    """Return the JSON path of a member that is listed as unknown."""
+    return f"${listed}" if listed.startswith("['") else f"$.{listed}"
+
+
+def column_of(path: str) -> str:
+    """Return the top-level column of a JSON path, empty for the record as a whole."""
+    quoted = _QUOTED.match(path)
+    if quoted:
+        return re.sub(r"\\(.)", r"\1", quoted[1])
+    return path.removeprefix("$").removeprefix(".").partition(".")[0].partition("[")[0]
 
 
 @dataclass(slots=True)

@@ -195,6 +195,7 @@ class Check:
         scope: `batch`, `run` or `table`.
         severity: error fails the epoch, warning is reported.
         description: for people.
+        action: `dativo.onViolation` of the contract for this check, or None for the policy's.
 
     """
 
@@ -206,6 +207,7 @@ class Check:
     scope: str = "run"
     severity: Severity = Severity.ERROR
     description: str = ""
+    action: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from target_dativo_iceberg.contract.model import Contract, Field
+from target_dativo_iceberg.contract.reading.document import nearest
 from target_dativo_iceberg.errors import ContractError, SettingsError
 
 
@@ -35,6 +36,7 @@ class Action(StrEnum):
     EVOLVE = "evolve"
 
 
+_NULLING = (Action.NULL_VALUE, Action.RESCUE)
 _STRENGTH = {action: index for index, action in enumerate(Action)}
 _ROW = frozenset({Action.FAIL, Action.QUARANTINE, Action.DROP})
 VALID: Mapping[Klass, frozenset[Action]] = {
@@ -45,6 +47,16 @@ VALID: Mapping[Klass, frozenset[Action]] = {
     Klass.DUPLICATE_KEY: _ROW | {Action.KEEP},
     Klass.UNKNOWN_FIELD: frozenset({Action.FAIL, Action.QUARANTINE, Action.DROP, Action.RESCUE, Action.EVOLVE}),
     Klass.QUALITY: frozenset({Action.FAIL, Action.KEEP}),
+}
+
+
+# Classes of what may be wrong with a column, and the rules that have no id of their own.
+_OF_COLUMN = (Klass.MISSING_REQUIRED, Klass.TYPE, Klass.CONSTRAINT, Klass.DUPLICATE_KEY)
+_GENERAL = {
+    "json": Klass.MALFORMED,
+    "required": Klass.MISSING_REQUIRED,
+    "type": Klass.TYPE,
+    "unknown_field": Klass.UNKNOWN_FIELD,
 }
 
 
@@ -100,7 +112,7 @@ class Policy:
         found = self._stated(klass, column, rule, rule_action)
         if column is not None:
             weak = _STRENGTH[found] > _STRENGTH[Action.QUARANTINE]
-            if found is Action.NULL_VALUE and column.required:
+            if column.required and klass is not Klass.UNKNOWN_FIELD and found in _NULLING:
                 return Action.QUARANTINE
             if column.critical and weak and klass is not Klass.UNKNOWN_FIELD:
                 return Action.QUARANTINE
@@ -126,26 +138,37 @@ def policy_of(stated: str | Mapping[str, Any], contract: Contract) -> Policy:
 
     Args:
         stated: setting `on_violation`: a preset, or `{"preset": …, class: action, "fields": {…}, "rules": {…}}`.
-        contract: of the stream; its own `dativo.onViolation` on the object is a preset that the setting overrides
-            class by class.
+        contract: of the stream; a preset that its object or document names (`dativo.onViolation`) is used in place of
+            the setting's.
 
     Raises:
         SettingsError: an unknown preset, class or action, or one that cannot be (the matrix is checked at start).
-        ContractError: the same, in the contract.
+        ContractError: it names a column or a rule that the contract does not have, or the contract's preset is none.
 
     """
+    own = _own_preset(contract)
     if isinstance(stated, str):
-        return Policy(classes=_named(stated))
+        return Policy(classes=own or _named(stated))
     rest = _mapping(stated, "on_violation")
-    classes = dict(_named(str(rest.pop("preset", "strict"))))
-    own = _mapping(rest.pop("fields", {}), "on_violation.fields")
-    fields = {str(k): _action(v, f"field '{k}'") for k, v in own.items()}
+    preset = _named(str(rest.pop("preset", "strict")))
+    classes = dict(own or preset)
+    by_field = _mapping(rest.pop("fields", {}), "on_violation.fields")
+    fields = {str(k): _action(v, f"field '{k}'") for k, v in by_field.items()}
     named = _mapping(rest.pop("rules", {}), "on_violation.rules")
     rules = {str(k): _action(v, f"rule '{k}'") for k, v in named.items()}
     for name, action in rest.items():
         classes[_klass(name)] = _valid(_klass(name), _action(action, f"class '{name}'"))
-    _known_fields(fields, contract)
+    _check_fields(fields, contract)
+    _check_rules(rules, contract)
     return Policy(classes, fields, rules)
+
+
+def _own_preset(contract: Contract) -> Mapping[Klass, Action] | None:
+    name = contract.policies.get("on_violation")
+    if name is None or name in PRESETS:
+        return None if name is None else PRESETS[name]
+    message = f"contract '{contract.name}': its own dativo.onViolation is not a preset"
+    raise ContractError(message, nearest(str(name), PRESETS, f"use one of {', '.join(PRESETS)}"))
 
 
 def _mapping(value: Any, where: str) -> dict[str, Any]:
@@ -178,12 +201,58 @@ def _action(name: Any, where: str) -> Action:
 
 def _valid(klass: Klass, action: Action) -> Action:
     if action not in VALID[klass]:
-        allowed = ", ".join(a for a in Action if a in VALID[klass])
-        raise SettingsError(f"on_violation: class '{klass}' cannot have action '{action}'", f"use one of {allowed}")
+        message = f"on_violation: class '{klass}' cannot have action '{action}'"
+        raise SettingsError(message, f"use one of {_listed(VALID[klass])}")
     return action
 
 
-def _known_fields(fields: Mapping[str, Action], contract: Contract) -> None:
+def _listed(actions: Collection[Action]) -> str:
+    return ", ".join(action for action in Action if action in actions)
+
+
+# ---- fields and rules ----
+
+
+def _check_fields(fields: Mapping[str, Action], contract: Contract) -> None:
+    allowed = frozenset().union(*(VALID[klass] for klass in _OF_COLUMN))
+    for name, action in fields.items():
+        if action not in allowed:
+            message = f"on_violation: field '{name}' cannot have action '{action}'"
+            raise SettingsError(message, f"use one of {_listed(allowed)}")
     unknown = sorted(set(fields) - {f.name for f in contract.fields})
     if unknown and not contract.inferred:
         raise ContractError(f"on_violation names fields {unknown} that contract '{contract.name}' does not have")
+
+
+def _check_rules(rules: Mapping[str, Action], contract: Contract) -> None:
+    """Refuse actions that a rule's class cannot have; ids of other streams' contracts pass."""
+    classes = dict(_classes(contract))
+    for rule, action in rules.items():
+        klass = classes.get(rule)
+        if klass is not None and action not in VALID[klass]:
+            message = f"on_violation: rule '{rule}' is of class '{klass}' and cannot have action '{action}'"
+            raise SettingsError(message, f"use one of {_listed(VALID[klass])}")
+        if klass is None and rule.startswith(f"{contract.name}.") and not contract.inferred:
+            message = f"on_violation names rule '{rule}', which contract '{contract.name}' does not have"
+            raise ContractError(message, nearest(rule, classes, "see docs/contracts.md for the ids of rules"))
+
+
+def _classes(contract: Contract) -> Iterator[tuple[str, Klass]]:
+    """Yield the ids of a contract's rules, each with its class."""
+    yield from _GENERAL.items()
+    yield f"{contract.name}.primaryKey", Klass.DUPLICATE_KEY
+    for check in contract.checks:
+        yield check.id, Klass.QUALITY
+    for column in contract.fields:
+        yield f"{contract.name}.{column.name}.required", Klass.MISSING_REQUIRED
+        yield from _inside(column, f"{contract.name}.{column.name}")
+
+
+def _inside(member: Field, path: str) -> Iterator[tuple[str, Klass]]:
+    yield f"{path}.unique", Klass.DUPLICATE_KEY
+    for rule in member.rules:
+        yield rule.id, Klass.CONSTRAINT
+    for below in member.type.fields:
+        yield from _inside(below, f"{path}.{below.name}")
+    if member.type.item is not None:
+        yield from _inside(member.type.item, f"{path}[]")

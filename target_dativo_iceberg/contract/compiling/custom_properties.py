@@ -12,7 +12,10 @@ from target_dativo_iceberg.contract.reading.document import Block, Place, neares
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-ACTIONS = ("fail", "quarantine", "drop", "null_value", "rescue", "keep", "evolve")
+# What `dativo.onViolation` may say of a property, of a rule about single values, and of an aggregate check.
+OF_PROPERTY = ("fail", "quarantine", "drop", "null_value", "rescue", "keep")
+OF_RULE = ("fail", "quarantine", "drop", "null_value", "keep")
+OF_CHECK = ("fail", "keep")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -80,9 +83,14 @@ def chosen(place: Place, name: str, known: Collection[str]) -> str:
     return word
 
 
-def action_of(place: Place) -> str | None:
-    """Return `dativo.onViolation` of a place, None if it leaves the choice to the policy."""
-    return chosen(place, "onViolation", ACTIONS) or None
+def action_of(place: Place, known: Collection[str]) -> str | None:
+    """Return `dativo.onViolation` of a place, None if it leaves the choice to the policy.
+
+    Raises:
+        ContractError: it is not one of the actions known there.
+
+    """
+    return chosen(place, "onViolation", known) or None
 
 
 def snake(name: str) -> str:

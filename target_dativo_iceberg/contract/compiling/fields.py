@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from target_dativo_iceberg.contract.compiling.custom_properties import Implied, Reading, Typed, action_of, options_of
+from target_dativo_iceberg.contract.compiling.custom_properties import (
+    OF_PROPERTY,
+    Implied,
+    Reading,
+    Typed,
+    action_of,
+    options_of,
+)
 from target_dativo_iceberg.contract.compiling.quality import property_quality
 from target_dativo_iceberg.contract.compiling.rules import Column, numbered, rules_of
 from target_dativo_iceberg.contract.compiling.types import declared, iceberg_type, scalar_type
@@ -71,7 +78,7 @@ def _field(place: Place, name: str, path: str, reading: Reading) -> Field:
         deprecated=place.flag("deprecated"),
         encrypted_name=place.text("encryptedName"),
         stable_id=place.text("id"),
-        action=action_of(place),
+        action=action_of(place, OF_PROPERTY),
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from target_dativo_iceberg.contract.compiling.custom_properties import Reading, action_of, chosen
+from target_dativo_iceberg.contract.compiling.custom_properties import OF_CHECK, OF_RULE, Reading, action_of, chosen
 from target_dativo_iceberg.contract.compiling.rules import Column, numbered, option_rules, values_of
 from target_dativo_iceberg.contract.compiling.values import allowed, exact
 from target_dativo_iceberg.contract.model import Check, CheckKind, Rule, RuleKind, Severity, Threshold
@@ -142,7 +142,7 @@ def _null(column: Column, rule: Place) -> RowQuality | None:
     if severity_of(rule) is Severity.WARNING:
         return None
     column.reading.say(rule, "'nullValues' that must be 0 makes the property required", level="info")
-    if action_of(rule):
+    if action_of(rule, OF_RULE):
         column.reading.say(rule, "dativo.onViolation of 'nullValues' has no effect; give it to the property")
     return RowQuality(required=True)
 
@@ -165,7 +165,7 @@ def _own_rules(column: Column, rule: Place) -> tuple[Rule, ...]:
 
 def _rule(column: Column, rule: Place, kind: RuleKind, argument: Any) -> Rule:
     name = rule.text("id") or f"{column.label}.{kind.value}"
-    return Rule(name, kind, argument, severity_of(rule), action_of(rule))
+    return Rule(name, kind, argument, severity_of(rule), action_of(rule, OF_RULE))
 
 
 # ---- aggregate checks ----
@@ -194,6 +194,7 @@ def _check(rule: Place, kind: CheckKind, fields: tuple[str, ...], reading: Readi
         scope=chosen(rule, "scope", _SCOPES) or "run",
         severity=severity_of(rule),
         description=rule.text("description") or rule.text("name"),
+        action=action_of(rule, OF_CHECK),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from target_dativo_iceberg.contract.findings import member
 from target_dativo_iceberg.contract.layout import elements, rows_mask
 from target_dativo_iceberg.contract.model import Contract, Field, Kind, Severity
 from target_dativo_iceberg.contract.rules.row_rules import Test, compiled_test, scalar
@@ -64,7 +65,7 @@ class Checker:
         self._rules: list[Compiled] = []
         self._lenient = contract.inferred
         for index, field in enumerate(contract.fields):
-            path = f"$.{field.name}"
+            path = member("$", field.name)
             if field.required:
                 self._rules.append(
                     Compiled(
@@ -88,11 +89,11 @@ class Checker:
                 message = f"breaks {rule.kind.value}"
                 self._rules.append(Compiled(rule.id, "constraint", column, path, steps, rule.severity, message, test))
         if field.type.kind is Kind.STRUCT:
-            for member in field.type.fields:
-                self._add(column, member, f"{path}.{member.name}", (*steps, member.name))
+            for below in field.type.fields:
+                self._add(column, below, member(path, below.name), (*steps, below.name))
         elif field.type.item is not None:
-            below = ".*" if field.type.kind is Kind.MAP else _ELEMENTS
-            self._add(column, field.type.item, path + below, (*steps, _ELEMENTS))
+            each = ".*" if field.type.kind is Kind.MAP else _ELEMENTS
+            self._add(column, field.type.item, path + each, (*steps, _ELEMENTS))
 
     def broken(self, batch: pa.RecordBatch) -> list[Broken]:
         """Return the rules that some row of a typed batch breaks."""

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from target_dativo_iceberg.contract.findings import Violation, member
 from target_dativo_iceberg.contract.model import Contract, Field, Kind
 from target_dativo_iceberg.contract.rules.distinct import Distinct
-from target_dativo_iceberg.contract.values.coerce import Violation
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +41,24 @@ class Uniqueness:
     """
 
     def __init__(self, contract: Contract, memory_bytes: int, scratch: Path, *, primary_key: bool = True) -> None:
-        keys: dict[tuple[str, ...], str] = {}
+        keys: dict[tuple[str, ...], Violation] = {}
         if primary_key and contract.primary_key:
-            keys[contract.primary_key] = f"{contract.name}.primaryKey"
-        for path in _unique(contract.fields, ""):
-            keys.setdefault((path,), f"{contract.name}.{path}.unique")
+            columns = contract.primary_key
+            path = member("$", columns[0]) if len(columns) == 1 else "$"
+            keys[columns] = _repeat(path, f"{contract.name}.primaryKey", columns)
+        for dotted, path in _unique(contract.fields, "", "$"):
+            keys.setdefault((dotted,), _repeat(path, f"{contract.name}.{dotted}.unique", (dotted,)))
         share = memory_bytes // max(1, len(keys))
-        self._keys = [(rule, Distinct(columns, share, scratch)) for columns, rule in keys.items()]
+        self._keys = [(violation, Distinct(columns, share, scratch)) for columns, violation in keys.items()]
 
     def __bool__(self) -> bool:
         """Whether there is anything to watch."""
         return bool(self._keys)
 
     @property
-    def columns(self) -> tuple[tuple[str, ...], ...]:
-        """The columns of each key."""
-        return tuple(distinct.columns for _, distinct in self._keys)
+    def keys(self) -> tuple[tuple[tuple[str, ...], Violation], ...]:
+        """The columns of each key, and the reason against a row that repeats it."""
+        return tuple((distinct.columns, violation) for violation, distinct in self._keys)
 
     def repeats(self, batch: pa.RecordBatch) -> list[Repeats]:
         """Return the rows that repeat a key of an earlier row of the run, for each key, and remember the batch's keys.
@@ -67,18 +69,21 @@ class Uniqueness:
 
         """
         found = []
-        for rule, distinct in self._keys:
+        for violation, distinct in self._keys:
             rows = distinct.duplicates(batch)
             if rows is not None:
-                path = f"$.{distinct.columns[0]}" if len(distinct.columns) == 1 else "$"
-                message = f"repeats {' + '.join(distinct.columns)} of an earlier record of the run"
-                found.append(Repeats(Violation(path, "duplicate_key", rule, message), rows))
+                found.append(Repeats(violation, rows))
         return found
 
 
-def _unique(fields: Sequence[Field], prefix: str) -> Iterator[str]:
+def _repeat(path: str, rule: str, columns: Sequence[str]) -> Violation:
+    return Violation(path, "duplicate_key", rule, f"repeats {' + '.join(columns)} of an earlier record of the run")
+
+
+def _unique(fields: Sequence[Field], prefix: str, path: str) -> Iterator[tuple[str, str]]:
+    """Yield each unique member: its dotted name and its JSON path."""
     for field in fields:
         if field.unique:
-            yield prefix + field.name
+            yield prefix + field.name, member(path, field.name)
         if field.type.kind is Kind.STRUCT:
-            yield from _unique(field.type.fields, f"{prefix}{field.name}.")
+            yield from _unique(field.type.fields, f"{prefix}{field.name}.", member(path, field.name))

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from target_dativo_iceberg.contract.findings import Findings, Violation
+from target_dativo_iceberg.contract.findings import Findings, Violation, column_of, unknown_path
 from target_dativo_iceberg.contract.model import Contract, Field, Rule, Severity
 from target_dativo_iceberg.contract.policy import Action, Klass, Policy, strongest
+from target_dativo_iceberg.contract.quality.thresholds import CheckResult
 from target_dativo_iceberg.contract.rules.check import Broken, Checker
 
 Reasons = Sequence[tuple[Violation, Action]]
@@ -61,12 +62,13 @@ class Judge:
         self._checker = Checker(contract)
         self._columns = {f.name: f for f in contract.fields}
         self._actions = {r.id: r.action for f in contract.fields for r in _rules(f) if r.action}
+        self._actions |= {c.id: c.action for c in contract.checks if c.action}
         self._reports_unknown = self.unknown_action in (Action.FAIL, Action.QUARANTINE, Action.RESCUE)
 
     @property
     def unknown_action(self) -> Action:
         """What a member that the contract does not have causes."""
-        return self.policy.classes[Klass.UNKNOWN_FIELD]
+        return self.policy.action(Klass.UNKNOWN_FIELD, None, "unknown_field")
 
     @property
     def keeps_unknown(self) -> bool:
@@ -111,13 +113,19 @@ class Judge:
         column = self._columns.get(column_of(violation.path))
         return self.policy.action(Klass(violation.klass), column, violation.rule, self._actions.get(violation.rule))
 
+    def fails(self, result: CheckResult) -> bool:
+        """Whether what came of an aggregate check ends the run."""
+        if result.status not in ("fail", "error") or result.severity is Severity.WARNING:
+            return False
+        return self.policy.action(Klass.QUALITY, None, result.id, self._actions.get(result.id)) is Action.FAIL
+
     def _nulled(self, batch: pa.RecordBatch, marked: Mapping[int, Reasons]) -> pa.RecordBatch:
-        """Null the top-level columns whose violations are to be nulled or rescued."""
+        """Null the columns whose values are nulled or rescued; unknown members inside them are neither."""
         rows: dict[str, set[int]] = {}
         for row, found in marked.items():
             for violation, action in found:
                 name = column_of(violation.path)
-                if action in (Action.NULL_VALUE, Action.RESCUE) and name in self._columns:
+                if violation.klass != Klass.UNKNOWN_FIELD and action in (Action.NULL_VALUE, Action.RESCUE):
                     rows.setdefault(name, set()).add(row)
         for name, where in rows.items():
             mask = pa.array([i in where for i in range(batch.num_rows)])
@@ -127,18 +135,14 @@ class Judge:
         return batch
 
 
-def column_of(path: str) -> str:
-    """Return the top-level column of a JSON path, empty for the record as a whole."""
-    return path.removeprefix("$").strip(".").partition(".")[0].partition("[")[0]
-
-
 def _rules(field_: Field) -> list[Rule]:
-    return [*field_.rules, *(r for member in field_.type.fields for r in _rules(member))]
+    inner = (*field_.type.fields, *((field_.type.item,) if field_.type.item else ()))
+    return [*field_.rules, *(rule for below in inner for rule in _rules(below))]
 
 
 def _unknown(found: Findings) -> list[Violation]:
     return [
-        Violation(f"$.{name}", Klass.UNKNOWN_FIELD.value, "unknown_field", "is not in the contract")
+        Violation(unknown_path(name), Klass.UNKNOWN_FIELD.value, "unknown_field", "is not in the contract")
         for name in sorted(found.unknown)
     ]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from target_dativo_iceberg.contract.findings import Findings, Violation
+from target_dativo_iceberg.contract.findings import Findings, Violation, member, unknown
 from target_dativo_iceberg.contract.json_text import (
     MAX_DEPTH,
     NonFinite,
@@ -46,7 +46,7 @@ def members(
     twice = record.names() if isinstance(record, Repeated) else set()
     for f in fields:
         known.add(f.name)
-        here = f"{path}.{f.name}"
+        here = member(path, f.name)
         value = record.get(f.name)
         if f.name in twice:
             found.wrong(here, "expected one member of this name, got more")
@@ -54,7 +54,7 @@ def members(
             out[f.name] = typed(value, f.type, here, found, text.part(f.name))
         elif f.required and path != "$":  # of a column it is a rule of the batch
             found.missing(here)
-    found.unknown.update(f"{path}.{n}"[2:] for n, v in record.items() if n not in known and v is not None)
+    found.unknown.update(unknown(path, n) for n, v in record.items() if n not in known and v is not None)
     return out
 
 
