@@ -339,7 +339,7 @@ def plant(folder: Path, count: int, seed: int, *, unknown_is_bad: bool = False) 
             next(kinds)(json.loads(text), json.loads(rng.choice(seen)))
         else:
             out.good("clean", text)
-            seen = seen[-999:] + [text] if n % 50 == 0 or len(seen) < 10 else seen
+            seen = [*seen[-999:], text] if n % 50 == 0 or len(seen) < 10 else seen
         if n % 60_000 == 0:
             out.put(json.dumps({"type": "STATE", "value": {"n": n}}))
     out.put(json.dumps({"type": "STATE", "value": {"n": count}}))
