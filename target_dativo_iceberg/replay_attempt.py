@@ -2,41 +2,32 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from target_dativo_iceberg import names, publish, quarantine
-from target_dativo_iceberg.batch import Plan
-from target_dativo_iceberg.contract import choose, load
-from target_dativo_iceberg.contract.model import Contract, ContractSet
-from target_dativo_iceberg.contract.policy import PRESETS, Action, Klass, Policy, policy_of
-from target_dativo_iceberg.contract.rules.verdict import Judge
-from target_dativo_iceberg.contract.values.coerce import NotJsonError, decode
-from target_dativo_iceberg.errors import ContractError, StoreError
+from target_dativo_iceberg.errors import StoreError
 from target_dativo_iceberg.files import FileWriter
-from target_dativo_iceberg.messages import Records, Schema
 from target_dativo_iceberg.quarantined import RowGroups, Selection, batches, marked, waiting_files
 from target_dativo_iceberg.read_only import existing_store
 from target_dativo_iceberg.replay import ReplayReport
-from target_dativo_iceberg.route import Contracts
-from target_dativo_iceberg.stage import META, RESCUED, stage
+from target_dativo_iceberg.replay_contracts import Contractor
+from target_dativo_iceberg.replay_lane import Lane
 from target_dativo_iceberg.tables import state_of
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table
 
-    from target_dativo_iceberg.contract.evolution import TableState
     from target_dativo_iceberg.settings import Settings
     from target_dativo_iceberg.tables import Destination, Store
-
-_MALFORMED = "malformed"
 
 
 def opened(settings: Settings, identifier: tuple[str, ...]) -> Store:
@@ -51,66 +42,6 @@ def opened(settings: Settings, identifier: tuple[str, ...]) -> Store:
     if store is None or (store.load(identifier) is None and store.load(beside) is None):
         raise StoreError(f"there is no table {'.'.join(identifier)}", "check --table, and where --config looks")
     return store
-
-
-class Contractor:
-    """Gives each stream its contract as it is now.
-
-    Args:
-        settings: where the contracts are.
-        state: the good table as it is; None when it does not exist.
-
-    """
-
-    def __init__(self, settings: Settings, state: TableState | None) -> None:
-        self._settings = settings
-        self._state = state
-        self._documents: ContractSet | None = load(settings.contract_path) if settings.contract_path else None
-
-    def contract(self, stream: str) -> Contract:
-        """Return the contract of a stream: from the documents, else what its table amounts to.
-
-        Raises:
-            ContractError: none covers it and there is no table, or its status forbids a load.
-
-        """
-        chosen = self._documents and choose(self._documents, stream, self._settings.contract_map)
-        if not chosen and not self._settings.require_contract:
-            return self._of_table(stream)
-        keys = tuple(sorted(self._state.keys)) if self._state else ()
-        routed = Contracts(self._settings, self._documents)
-        return self._extended(routed.contract(Schema(stream, {"properties": {}}, keys)))
-
-    def _of_table(self, stream: str) -> Contract:
-        if self._state is None:
-            raise ContractError(f"no contract covers stream '{stream}' and its table is gone", "set contract_path")
-        keys = tuple(f.name for f in self._state.fields if f.name in self._state.keys)
-        fields = tuple(f for f in self._state.fields if f.name not in (META.name, RESCUED.name))
-        return Contract(stream, fields, primary_key=keys, inferred=True)
-
-    def _extended(self, contract: Contract) -> Contract:
-        """Under evolution `relaxed`, columns that only the table has came from a SCHEMA and are written too."""
-        if self._state is None or contract.policies.get("evolution", self._settings.evolution) != "relaxed":
-            return contract
-        known = {f.name.lower() for f in contract.fields}
-        extra = tuple(replace(f, required=False) for f in self._state.fields if f.name.lower() not in known)
-        return replace(contract, fields=contract.fields + extra)
-
-
-def _policy(settings: Settings, contract: Contract) -> Policy:
-    """A record that still breaks the contract stays where it is; unknown members are treated as in a load."""
-    unknown = policy_of(settings.on_violation, contract).classes[Klass.UNKNOWN_FIELD]
-    stays = Action.QUARANTINE if unknown is Action.FAIL else unknown
-    return Policy({**PRESETS["quarantine"], Klass.UNKNOWN_FIELD: stays})
-
-
-@dataclass(frozen=True, slots=True)
-class Lane:
-    """A stream's way into the good table."""
-
-    plan: Plan
-    judge: Judge
-    good: RowGroups
 
 
 class Attempt:
@@ -131,7 +62,7 @@ class Attempt:
         self._beside = (*identifier[:-1], identifier[-1] + names.QUARANTINE)
         self._run_id = f"replay-{uuid.uuid4()}"
         self._prefix = names.file_prefix(self._run_id, number)
-        self._lanes: dict[str, Lane] = {}
+        self._lanes: dict[str, tuple[Lane, RowGroups]] = {}
         self._destination: Destination | None = None
         self._writers: list[FileWriter] = []
         self._sent = False
@@ -151,7 +82,9 @@ class Attempt:
         good = self._store.load(self._identifier)
         contracts = Contractor(self._settings, state_of(good.metadata) if good else None)
         try:
-            masks = {file: self._judge(table, file, contracts, selection) for file in waiting_files(table)}
+            with tempfile.TemporaryDirectory(prefix="dativo-replay-") as scratch:
+                self._scratch = Path(scratch)
+                masks = {file: self._judge(table, file, contracts, selection) for file in waiting_files(table)}
             if self.report.replayed:
                 self._publish(table, {file: mask for file, mask in masks.items() if mask.true_count})
         finally:
@@ -168,21 +101,16 @@ class Attempt:
         for batch in batches(table, file):
             passed = [False] * batch.num_rows
             for stream, rows in _by_stream(batch, selection.take(batch)):
-                lane = self._lane(stream, contracts)
-                for row in self._stage(lane, stream, batch.take(rows), rows.to_pylist()):
+                for row in self._stage(stream, contracts, batch.take(rows), rows.to_pylist()):
                     passed[row] = True
             masks.append(pa.array(passed, pa.bool_()))
         return pa.concat_arrays(masks)
 
-    def _lane(self, stream: str, contracts: Contractor) -> Lane:
+    def _lane(self, stream: str, contracts: Contractor) -> tuple[Lane, RowGroups]:
         if stream not in self._lanes:
-            contract = contracts.contract(stream)
-            judge = Judge(contract, _policy(self._settings, contract))
-            rescues = judge.unknown_action is Action.RESCUE
-            written = replace(contract, fields=(*contract.fields, RESCUED)) if rescues else contract
-            self._destination = self._store.destination(self._identifier, written, self._destination)
-            plan = Plan(contract, {}, bare=True, keeps_unknown=judge.keeps_unknown)
-            self._lanes[stream] = Lane(plan, judge, RowGroups(self._writer(self._destination)))
+            lane = Lane(stream, self._settings, contracts.privacy(stream), self._scratch)
+            self._destination = self._store.destination(self._identifier, lane.written, self._destination)
+            self._lanes[stream] = lane, RowGroups(self._writer(self._destination))
         return self._lanes[stream]
 
     def _writer(self, destination: Destination) -> FileWriter:
@@ -190,25 +118,21 @@ class Attempt:
         self._writers.append(writer)
         return writer
 
-    def _stage(self, lane: Lane, stream: str, rows: pa.RecordBatch, numbers: Sequence[int]) -> Iterator[int]:
+    def _stage(self, stream: str, contracts: Contractor, rows: pa.RecordBatch, numbers: Sequence[int]) -> Iterator[int]:
         """Stage one stream's rows; yield the numbers of those that passed."""
-        reasons = [[e["rule"] for e in errors or ()] for errors in rows.column("_errors").to_pylist()]
-        lines = [text.encode() for text in rows.column("_record").to_pylist()]
-        whole = [i for i, line in enumerate(lines) if is_object(line)]
-        staged = stage(lane.plan, lane.judge, Records(stream, pa.array([lines[i] + b"\n" for i in whole]), 0, 0, None))
-        lane.good.add(staged.accepted)
-        self.report.broken_by.update(staged.by_rule)
-        self.report.broken_by.update([_MALFORMED] * (len(lines) - len(whole)))
-        passed = set(whole) - {whole[r.line_number] for r in staged.rejected}
-        for i, found in enumerate(reasons):
-            self.report.count(found, replayed=i in passed)
-        yield from (numbers[i] for i in sorted(passed))
+        lane, good = self._lane(stream, contracts)
+        found = lane.judge(rows)
+        good.add(found.accepted)
+        self.report.broken_by.update(found.broken_by)
+        for row, errors in enumerate(rows.column("_errors").to_pylist()):
+            self.report.count([e["rule"] for e in errors or ()], replayed=row in found.passed)
+        yield from (numbers[row] for row in sorted(found.passed))
 
     # ---- the commit ----
 
     def _publish(self, table: Table, masks: Mapping[DataFile, pa.BooleanArray]) -> None:
         assert self._destination is not None
-        good = [file for lane in self._lanes.values() for file in lane.good.finish()]
+        good = [file for _, rows in self._lanes.values() for file in rows.finish()]
         beside = self._store.destination(self._beside, quarantine.contract_of(self._beside[-1]), None)
         changes = [
             publish.TableChange(self._destination, good, summary=self._summary()),
@@ -252,11 +176,3 @@ def _by_stream(batch: pa.RecordBatch, rows: pa.Array) -> Iterator[tuple[str, pa.
     streams = batch.column("_stream").take(rows)
     for stream in streams.unique().to_pylist():
         yield stream, rows.filter(pa.array([s == stream for s in streams.to_pylist()], pa.bool_()))
-
-
-def is_object(line: bytes) -> bool:
-    """Whether a text kept in quarantine is a JSON object: a line that was no record is kept as it came."""
-    try:
-        return isinstance(decode(line), dict)
-    except NotJsonError:
-        return False

@@ -8,8 +8,11 @@ from typing import Any
 
 from target_dativo_iceberg import log, names
 from target_dativo_iceberg.contract.model import Contract, Field, Kind, Type
+from target_dativo_iceberg.errors import SettingsError
 from target_dativo_iceberg.quarantined import Selection, batches, waiting_files
-from target_dativo_iceberg.replay_attempt import Contractor, is_object, opened
+from target_dativo_iceberg.replay_attempt import opened
+from target_dativo_iceberg.replay_contracts import Contractor
+from target_dativo_iceberg.replay_lane import is_record
 from target_dativo_iceberg.settings import Settings
 from target_dativo_iceberg.tables import state_of
 
@@ -42,18 +45,29 @@ def print_messages(settings: Settings, identifier: tuple[str, ...], selection: S
             for stream, text in zip(
                 rows.column("_stream").to_pylist(), rows.column("_record").to_pylist(), strict=True
             ):
-                if not is_object(text.encode()):
+                if not is_record(text.encode()):
                     skipped += 1
                     continue
                 if stream not in known:
                     known.add(stream)
-                    _print(schema_message(stream, contracts.contract(stream)))
+                    _print(schema_message(stream, _contract(stream, contracts)))
                 # The text itself, not what a decoder makes of it: numbers keep all their digits.
                 _print(f'{{"type":"RECORD","stream":{json.dumps(stream)},"record":{text}}}')
                 printed += 1
     sys.stdout.flush()
     log.say(f"{printed} records printed" + (f", {skipped} are not JSON objects and were left out" if skipped else ""))
     return 0
+
+
+def _contract(stream: str, contracts: Contractor) -> Contract:
+    """Return a stream's contract, if what is kept of its records is what the source sent."""
+    privacy = contracts.privacy(stream)
+    if not privacy.replayable:
+        raise SettingsError(
+            f"stream '{stream}': its kept records hold protected values, which another load would protect again",
+            "replay them without --singer",
+        )
+    return privacy.contract
 
 
 def _print(line: str) -> None:

@@ -141,7 +141,7 @@ def _keyed(contract: Contract, message: Schema) -> Contract:
     if not keys or not set(keys) <= known:
         return contract
     fields = tuple(replace(f, required=f.required or f.name in keys) for f in contract.fields)
-    return replace(contract, fields=fields, primary_key=tuple(keys))
+    return replace(contract, fields=fields, primary_key=tuple(keys), keys_repeat=True)
 
 
 def _refuse_case_twins(contract: Contract) -> None:

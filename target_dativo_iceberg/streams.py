@@ -84,6 +84,38 @@ class Stream:
         return bool(new)
 
 
+class Privacies:
+    """Protects contracts by the rules and the key of the settings.
+
+    Args:
+        settings: of the run.
+
+    Raises:
+        SettingsError: `privacy` or its key is refused.
+
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._rules = read_rules(settings.privacy)
+        self._require = settings.require_privacy_rule
+        self._key = load_key(
+            os.environ, env=self._rules.key_env, file=self._rules.key_file, secret=settings.privacy_key
+        )
+
+    def of(self, contract: Contract) -> Privacy:
+        """Return what the rules make of a contract, and say once what they leave open.
+
+        Raises:
+            ContractError: a rule does not fit the contract.
+            SettingsError: a rule needs a key that is not there.
+
+        """
+        privacy = compile_privacy(contract, self._rules, self._key, require_rule=self._require)
+        for warning in privacy.warnings:
+            log.once(warning)
+        return privacy
+
+
 class Streams:
     """Makes streams of SCHEMA messages.
 
@@ -101,10 +133,7 @@ class Streams:
         self._settings = settings
         self._contracts = contracts
         self._scratch = scratch
-        self._rules = read_rules(settings.privacy)
-        self._key = load_key(
-            os.environ, env=self._rules.key_env, file=self._rules.key_file, secret=settings.privacy_key
-        )
+        self._privacies = Privacies(settings)
 
     def open(self, message: Schema, before: Stream | None) -> Stream:
         """Bind a stream to its contract; what does not fit fails here, before its rows are read.
@@ -121,9 +150,7 @@ class Streams:
         contract = self._contracts.contract(message)
         evidence = properties(message.stream, message.schema)
         self._contracts.check_evidence(message, contract, evidence)
-        privacy = compile_privacy(contract, self._rules, self._key, require_rule=self._settings.require_privacy_rule)
-        for warning in privacy.warnings:
-            log.once(warning)
+        privacy = self._privacies.of(contract)
         judge = Judge(privacy.clear, policy_of(self._settings.on_violation, privacy.clear))
         keeps = judge.keeps_unknown
         return Stream(
@@ -150,8 +177,7 @@ class Ordered:
 
     def __init__(self, privacy: Privacy, judge: Judge, scratch: Path) -> None:
         clear = privacy.clear
-        # Keys that a SCHEMA names come again whenever a row changes; a contract's primary key is meant.
-        self._unique = Uniqueness(clear, _KEYS_BYTES, scratch, primary_key=not clear.inferred)
+        self._unique = Uniqueness(clear, _KEYS_BYTES, scratch)
         unique = [columns for columns, repeat in self._unique.keys if judge.action(repeat) is not Action.KEEP]
         self._judge = judge
         self._privacy = privacy

@@ -228,6 +228,8 @@ class Contract:
         policies: settings that the contract carries (`dativo.*` custom properties, `target.mode` …).
         properties: table properties that describe the table to people (owner, retention, tags …).
         inferred: True when this came from a Singer SCHEMA.
+        keys_repeat: the primary key is the `key_properties` of a SCHEMA: it identifies rows, and comes again whenever a
+            row has changed. A contract's own may not repeat.
 
     """
 
@@ -248,6 +250,7 @@ class Contract:
     policies: dict[str, Any] = field(default_factory=dict)
     properties: dict[str, str] = field(default_factory=dict)
     inferred: bool = False
+    keys_repeat: bool = False
 
 
 @dataclass(frozen=True, slots=True)

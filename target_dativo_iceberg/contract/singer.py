@@ -96,7 +96,7 @@ def contract_of(stream: str, schema: Mapping[str, Any], keys: Sequence[str]) -> 
         raise InputError(f"SCHEMA of stream '{stream}' lacks its key properties {missing}", "mend the tap's catalog")
     required = set(keys) | _required(root)
     fields = [_field(f"{stream}.{n}", n, p, 0, required=n in required, key=n in keys) for n, p in props.items()]
-    return Contract(name=stream, fields=tuple(fields), primary_key=tuple(keys), inferred=True)
+    return Contract(name=stream, fields=tuple(fields), primary_key=tuple(keys), inferred=True, keys_repeat=True)
 
 
 def _required(node: Node) -> set[str]:

@@ -34,5 +34,5 @@ def test_each_key_names_its_rows_rule_and_path(scratch: Path) -> None:
 
 def test_a_contract_without_keys_has_nothing_to_watch(scratch: Path) -> None:
     assert not Uniqueness(contract(), 1 << 20, scratch)
-    assert not Uniqueness(contract(primary_key=("id",)), 1 << 20, scratch, primary_key=False)
+    assert not Uniqueness(contract(primary_key=("id",), keys_repeat=True), 1 << 20, scratch)
     assert Uniqueness(contract(primary_key=("id",)), 1 << 20, scratch)

@@ -13,12 +13,12 @@ the table; `privacy.apply_record` does the same to the JSON of rejected ones. do
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
 from target_dativo_iceberg.contract.model import Check, Contract, Field, Type
-from target_dativo_iceberg.contract.privacy.apply import Members
+from target_dativo_iceberg.contract.privacy.apply import Keep, Members, Output
 from target_dativo_iceberg.contract.privacy.compile import Compiler, column_path
 from target_dativo_iceberg.contract.privacy.contracts import clear_checks, clear_contract, sealed_contract
 from target_dativo_iceberg.contract.privacy.key import Key, load_key, read_key
@@ -94,8 +94,21 @@ class Privacy:
 
     @property
     def replayable(self) -> bool:
-        """Whether rejected records were kept as they came: replaying hidden ones would hash a hash."""
+        """Whether rejected records are kept as they came, and may be taken for what the source said."""
         return self._mask is None
+
+    @property
+    def hidden(self) -> frozenset[str]:
+        """Columns of `clear` whose values the table does not hold as they came, in whole or in part."""
+        kept = {o.source for o in self._members.outputs if isinstance(o.step, Keep)}
+        return frozenset(f.name for i, f in enumerate(self._members.inputs) if i not in kept)
+
+    def for_protected(self) -> Privacy:
+        """Return the privacy of rows that are protected already: they are read as the table has them and stay so."""
+        outputs = tuple(Output(i, f, Keep(f.type)) for i, f in enumerate(self.contract.fields))
+        contract = replace(self.contract, checks=())
+        members = Members(contract.fields, outputs)
+        return replace(self, clear=contract, contract=contract, clear_checks=(), _members=members, _mask=None)
 
     @property
     def protected_columns(self) -> tuple[str, ...]:

@@ -36,18 +36,11 @@ class Uniqueness:
         contract: its primary key and unique properties.
         memory_bytes: bound of the memory for keys of all kinds together.
         scratch: folder for the keys beyond it.
-        primary_key: whether the primary key counts; a load by key replaces rows instead.
 
     """
 
-    def __init__(self, contract: Contract, memory_bytes: int, scratch: Path, *, primary_key: bool = True) -> None:
-        keys: dict[tuple[str, ...], Violation] = {}
-        if primary_key and contract.primary_key:
-            columns = contract.primary_key
-            path = member("$", columns[0]) if len(columns) == 1 else "$"
-            keys[columns] = _repeat(path, f"{contract.name}.primaryKey", columns)
-        for dotted, path in _unique(contract.fields, "", "$"):
-            keys.setdefault((dotted,), _repeat(path, f"{contract.name}.{dotted}.unique", (dotted,)))
+    def __init__(self, contract: Contract, memory_bytes: int, scratch: Path) -> None:
+        keys = _keys(contract)
         share = memory_bytes // max(1, len(keys))
         self._keys = [(violation, Distinct(columns, share, scratch)) for columns, violation in keys.items()]
 
@@ -74,6 +67,23 @@ class Uniqueness:
             if rows is not None:
                 found.append(Repeats(violation, rows))
         return found
+
+
+def unique_rules(contract: Contract) -> frozenset[str]:
+    """Return the ids of a contract's rules about keys."""
+    return frozenset(violation.rule for violation in _keys(contract).values())
+
+
+def _keys(contract: Contract) -> dict[tuple[str, ...], Violation]:
+    """Return the columns of each key, with the reason against a row that repeats it."""
+    keys: dict[tuple[str, ...], Violation] = {}
+    if contract.primary_key and not contract.keys_repeat:
+        columns = contract.primary_key
+        path = member("$", columns[0]) if len(columns) == 1 else "$"
+        keys[columns] = _repeat(path, f"{contract.name}.primaryKey", columns)
+    for dotted, path in _unique(contract.fields, "", "$"):
+        keys.setdefault((dotted,), _repeat(path, f"{contract.name}.{dotted}.unique", (dotted,)))
+    return keys
 
 
 def _repeat(path: str, rule: str, columns: Sequence[str]) -> Violation:
