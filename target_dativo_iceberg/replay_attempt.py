@@ -20,19 +20,20 @@ from target_dativo_iceberg.contract.rules.verdict import Judge
 from target_dativo_iceberg.contract.values.coerce import NotJsonError, decode
 from target_dativo_iceberg.errors import ContractError, StoreError
 from target_dativo_iceberg.files import FileWriter
+from target_dativo_iceberg.fitting import fitting
 from target_dativo_iceberg.messages import Records, Schema
 from target_dativo_iceberg.quarantined import RowGroups, Selection, batches, marked, waiting_files
 from target_dativo_iceberg.read_only import existing_store
 from target_dativo_iceberg.replay import ReplayReport
 from target_dativo_iceberg.route import Contracts
 from target_dativo_iceberg.stage import stage
-from target_dativo_iceberg.tables import state_of
+from target_dativo_iceberg.table_state import state_of
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table
 
-    from target_dativo_iceberg.contract.evolution import TableState
+    from target_dativo_iceberg.contract.steps import TableState
     from target_dativo_iceberg.settings import Settings
     from target_dativo_iceberg.tables import Destination, Store
 
@@ -92,7 +93,8 @@ class Contractor:
         if self._state is None or contract.policies.get("evolution", self._settings.evolution) != "relaxed":
             return contract
         known = {f.name.lower() for f in contract.fields}
-        extra = tuple(replace(f, required=False) for f in self._state.fields if f.name.lower() not in known)
+        fields = (f for f in self._state.fields if f.name.lower() not in known and "__v_" not in f.name)
+        extra = tuple(replace(f, required=False) for f in fields)
         return replace(contract, fields=contract.fields + extra)
 
 
@@ -131,7 +133,7 @@ class Attempt:
         self._destination: Destination | None = None
         self._writers: list[FileWriter] = []
         self._sent = False
-        self.report = ReplayReport(".".join(identifier))
+        self.report = ReplayReport(".".join(identifier), ".".join(self._beside))
 
     def run(self, selection: Selection) -> ReplayReport:
         """Replay what is selected.
@@ -173,10 +175,22 @@ class Attempt:
     def _lane(self, stream: str, contracts: Contractor) -> Lane:
         if stream not in self._lanes:
             contract = contracts.contract(stream)
-            self._destination = self._store.destination(self._identifier, contract, self._destination)
+            self._destination = self._store.destination(self._table(stream, contract), contract, self._destination)
             good = RowGroups(self._writer(self._destination))
             self._lanes[stream] = Lane(Plan(contract, {}, bare=True), Judge(contract, _STAYS), good)
         return self._lanes[stream]
+
+    def _table(self, stream: str, contract: Contract) -> tuple[str, ...]:
+        """Return the table for a stream's records; all that are replayed together go to one."""
+        found = fitting(self._store, self._identifier, contract)
+        if self._destination is not None and found != self._destination.identifier:
+            other = ".".join(self._destination.identifier)
+            raise ContractError(
+                f"records of stream '{stream}' go to table {'.'.join(found)}, others to {other}",
+                "mend the contracts so that they go to one table",
+            )
+        self.report.table = ".".join(found)
+        return found
 
     def _writer(self, destination: Destination) -> FileWriter:
         writer = FileWriter(self._store.file_target(destination, self._prefix))

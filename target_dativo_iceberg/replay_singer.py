@@ -11,7 +11,7 @@ from target_dativo_iceberg.contract.model import Contract, Field, Kind, Type
 from target_dativo_iceberg.quarantined import Selection, batches, waiting_files
 from target_dativo_iceberg.replay_attempt import Contractor, is_object, opened
 from target_dativo_iceberg.settings import Settings
-from target_dativo_iceberg.tables import state_of
+from target_dativo_iceberg.table_state import state_of
 
 _PLAIN: dict[Kind, dict[str, Any]] = {
     Kind.INTEGER: {"type": "integer"},

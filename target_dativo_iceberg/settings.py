@@ -54,6 +54,8 @@ class Settings:
     max_violations: int | None = None
     max_violation_pct: float | None = None
     evolution: str = "merge"
+    on_incompatible: str = "fail"
+    contract_version_policy: str = "warn"
     load_method: str = "append-only"
     target_file_size_mb: int = 128
     compression: str = "zstd"
