@@ -92,7 +92,7 @@ class Epoch:
         else:
             self._flush(table)
         table.contract = contract
-        self._by_stream.setdefault(stream, table)
+        self._by_stream[stream] = table
         self._run(lambda: self._resolve(table, contract, check))
 
     def has(self, stream: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,7 @@ class FileTarget:
         io: file system of the table.
         locations: gives a file its place.
         schema: Iceberg schema the files are written with.
+        columns: column of the batches → the table's column for its values, where that has another name.
         spec_id: partition spec of the files.
         properties: table properties (metrics modes).
         compression: Parquet codec.
@@ -50,6 +51,7 @@ class FileTarget:
     io: FileIO
     locations: LocationProvider
     schema: Schema
+    columns: Mapping[str, str]
     spec_id: int
     properties: dict[str, str]
     compression: str
@@ -152,11 +154,12 @@ class FileWriter:
 
     def _aligned(self, table: pa.Table) -> pa.Table:
         """Order the columns as the table has them; a column the contract does not write is null."""
+        table = table.rename_columns([self._target.columns.get(n, n) for n in table.column_names])
         columns = []
         for field, written in zip(self._named, self._arrow, strict=True):
             index = table.schema.get_field_index(field.name)
             column = pa.nulls(table.num_rows, field.type) if index < 0 else _as(table.column(index), field.type)
-            columns.append(column if field.type == written.type else _renamed(column, written.type))
+            columns.append(column if field.type == written.type else renamed(column, written.type))
         return pa.Table.from_arrays(columns, schema=self._arrow)
 
 
@@ -190,20 +193,20 @@ def _as(column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
     return pa.chunked_array([_array_as(chunk, type_) for chunk in column.chunks], type_)
 
 
-def _renamed(column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
+def renamed(column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
     """Give nested members the file's names; they are in the same places."""
     chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
-    return pa.chunked_array([_array_renamed(chunk, type_) for chunk in chunks], type_)
+    return pa.chunked_array([_arrayrenamed(chunk, type_) for chunk in chunks], type_)
 
 
-def _array_renamed(array: pa.Array, type_: pa.DataType) -> pa.Array:
+def _arrayrenamed(array: pa.Array, type_: pa.DataType) -> pa.Array:
     if array.type == type_:
         return array
     if pa.types.is_struct(type_):
-        children = [_array_renamed(array.field(i), f.type) for i, f in enumerate(type_)]
+        children = [_arrayrenamed(array.field(i), f.type) for i, f in enumerate(type_)]
         return pa.StructArray.from_arrays(children, fields=list(type_), mask=array.is_null())
     if pa.types.is_list(type_):
-        return _list_of(array, _array_renamed(array.flatten(), type_.value_type), type_)
+        return _list_of(array, _arrayrenamed(array.flatten(), type_.value_type), type_)
     return array.cast(type_)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pyiceberg import types as ice
 from pyiceberg.schema import Schema
 
+from target_dativo_iceberg.contract.evolution import identifiers
 from target_dativo_iceberg.contract.model import Contract, Field, Kind, Type
 
 _PLAIN: dict[Kind, ice.PrimitiveType] = {
@@ -26,9 +27,6 @@ _PLAIN: dict[Kind, ice.PrimitiveType] = {
 _KINDS: dict[type[ice.IcebergType], Kind] = {type(v): k for k, v in _PLAIN.items() if k is not Kind.JSON}
 
 
-_NO_IDENTIFIERS = (Kind.FLOAT, Kind.DOUBLE, Kind.STRUCT, Kind.LIST, Kind.MAP)
-
-
 def iceberg_schema(contract: Contract) -> Schema:
     """Return the schema of a new table for a contract.
 
@@ -38,7 +36,7 @@ def iceberg_schema(contract: Contract) -> Schema:
     """
     ids = itertools.count(1)
     fields = _fields(contract.fields, ids)
-    names = {f.name for f in contract.fields if f.name in contract.primary_key and f.type.kind not in _NO_IDENTIFIERS}
+    names = identifiers(contract)
     keys = [f.field_id for f in fields if f.name in names]
     return Schema(*fields, identifier_field_ids=keys)
 

@@ -219,6 +219,7 @@ class Loader:
         self._collect(0)
         with _at_line(line):
             stream = self._made.open(message, known)
+            self._fit(stream)
         self._streams[message.stream] = stream
         contract, counts = stream.contract, self._counts(message.stream)
         if stream.ordered.table_checks and self._settings.publish != "branch":
@@ -228,6 +229,15 @@ class Loader:
         counts.table = ".".join(stream.identifier)
         counts.contract = f"{contract.id or contract.name} {contract.version}".strip() if not contract.inferred else ""
         self._bind(stream)
+
+    def _fit(self, stream: Stream) -> None:
+        """Give a stream that its table cannot take another one, if the settings or its contract say so."""
+        stated = stream.contract.policies.get("on_incompatible", self._settings.on_incompatible)
+        if stated == "new_table":
+            found = self._encoder.submit(_fitting, self._store, stream).result()
+            if found != stream.identifier:
+                self._contracts.claim(found, stream.name)
+                stream.identifier = found
 
     def _submit(self, block: Block, start: int, stop: int) -> None:
         """Hand the records of a part of a block to the workers."""
@@ -424,6 +434,13 @@ def _scratch() -> Path:
     except OSError:  # it tries to write
         folder = os.curdir
     return Path(folder) / f"dativo-{os.getpid()}"
+
+
+def _fitting(store: Future[Store], stream: Stream) -> tuple[str, ...]:
+    """Return the table that takes a stream's rows; runs on the encoder thread."""
+    from target_dativo_iceberg.fitting import fitting  # noqa: PLC0415 - PyIceberg loads on this thread
+
+    return fitting(store.result(), stream.identifier, stream.contract)
 
 
 def _open_store(settings: Settings) -> Store:

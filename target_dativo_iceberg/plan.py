@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from target_dativo_iceberg import command, log
@@ -28,15 +28,15 @@ class Change:
     """One change of a table.
 
     Attributes:
-        step: `create_column`, `add_column`, `promote`, `relax` or `rename`.
-        column: its path, dotted.
-        to: the type it has then, or its new name.
+        step: `create_column`, `add_column`, `promote`, `relax`, `rename` or `rekey`.
+        column: its path, dotted; empty for `rekey`.
+        to: the type it has then, its new name, or the new key columns.
         reason: why.
 
     """
 
     step: str
-    column: str
+    column: str = ""
     to: str = ""
     reason: str = ""
 
@@ -48,6 +48,7 @@ class Change:
             "promote": f"widen column {self.column} to {self.to}",
             "relax": f"make column {self.column} optional",
             "rename": f"rename column {self.column} to {self.to}",
+            "rekey": f"set the identifier fields to ({self.to})",
         }[self.step]
         return words + (f": {self.reason}" if self.reason else "")
 
@@ -62,6 +63,7 @@ class StreamPlan:
         contract: id and version; empty when the SCHEMA is the contract.
         creates: the table does not exist yet.
         changes: of the table, in order.
+        columns: contract column → the variant column beside it that takes its values.
         warnings: what the load would warn of.
         problems: why the load would be refused.
 
@@ -72,6 +74,7 @@ class StreamPlan:
     contract: str = ""
     creates: bool = False
     changes: tuple[Change, ...] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 

@@ -12,23 +12,24 @@ import json
 import random
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pyiceberg.exceptions import ValidationException
 from pyiceberg.table.update import AssertCreate, AssertTableUUID
 
+from target_dativo_iceberg import log, names
 from target_dativo_iceberg.commit import Prepared, commit
+from target_dativo_iceberg.contract.versions import REQUIRED
 from target_dativo_iceberg.errors import ConflictError, StoreError, UnknownOutcomeError
+from target_dativo_iceberg.refit import refitted, same_columns
 from target_dativo_iceberg.store_errors import store_errors
+from target_dativo_iceberg.table_state import columns_of, required_properties
 from target_dativo_iceberg.tables import CHECKPOINT, Destination, Store, contract_properties, created, evolved
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
-    from pyiceberg.schema import Schema
     from pyiceberg.table import Table, Transaction
-
-    from target_dativo_iceberg.contract.model import Contract
 
 _TRY_SECONDS = 120.0
 _LONGEST_WAIT = 2.0
@@ -113,7 +114,8 @@ def publish(store: Store, changes: Sequence[TableChange], checkpoint: Checkpoint
         if attempt and (found := landed(store, changes, checkpoint)) is not None:
             store.remember([c.destination.identifier for c in changes], checkpoint.key, checkpoint.text())
             return found
-        prepared = [_prepare(store, c, checkpoint) for c in changes]
+        ways = [_prepare(store, c, checkpoint) for c in changes]
+        changes, prepared = [c for c, _ in ways], [p for _, p in ways]
         try:
             commit(store.catalog, prepared, _commit_properties(checkpoint, changes))
         except (ConflictError, UnknownOutcomeError) as error:
@@ -187,20 +189,20 @@ def _of_table(change: TableChange) -> dict[str, str]:
 # ---- one table ----
 
 
-def _prepare(store: Store, change: TableChange, checkpoint: Checkpoint) -> Prepared:
-    """Build one table's change against its current head."""
+def _prepare(store: Store, change: TableChange, checkpoint: Checkpoint) -> tuple[TableChange, Prepared]:
+    """Build one table's change against its current head; return the change with files that fit it."""
     destination = change.destination
     table = store.load(destination.identifier)
     _same_table(destination, table)
     _fence(store, destination, table, checkpoint)
     with store_errors(f"staging table {'.'.join(destination.identifier)}"):
         start = created(destination.table) if table is None else table.transaction()
-        transaction = evolved(start, destination.contracts, store.evolution)
-        _same_ids(destination, transaction.table_metadata.schema())
-        _set_properties(transaction, table, destination.contracts[-1], checkpoint)
+        transaction = evolved(start, destination.contracts, store.leeway)
+        change = _fitted(store, change, table, transaction, checkpoint)
+        _set_properties(transaction, table, change.destination, checkpoint)
         _add_snapshot(transaction, change)
         snapshot = transaction.table_metadata.current_snapshot() if change.files else None
-        return Prepared(
+        return change, Prepared(
             base=table or destination.table,
             creates=table is None,
             identifier=destination.identifier,
@@ -234,12 +236,18 @@ def _add_snapshot(transaction: Transaction, change: TableChange) -> None:
         raise ConflictError(f"table {name}: another writer has replaced the same files", "run again") from error
 
 
-def _set_properties(transaction: Transaction, table: Table | None, contract: Contract, checkpoint: Checkpoint) -> None:
+def _set_properties(
+    transaction: Transaction, table: Table | None, destination: Destination, checkpoint: Checkpoint
+) -> None:
     """Set the checkpoint, and what describes the contract where it has changed; sweep checkpoints of nameless runs."""
-    have = table.properties if table else {}
-    described = {k: v for k, v in contract_properties(contract).items() if table is not None and have.get(k) != v}
+    have, contract = table.properties if table else {}, destination.contracts[-1]
+    required = required_properties(contract, destination.columns, destination.schema)
+    found = contract_properties(contract) | required
+    described = {k: v for k, v in found.items() if table is not None and have.get(k) != v}
     transaction.set_properties(described | {checkpoint.key: checkpoint.text()})
     stale = [k for k, v in have.items() if _is_stale(k, v, checkpoint)]
+    if not contract.inferred:
+        stale += [k for k in have if k.startswith(REQUIRED) and k not in required]
     if stale:
         transaction.remove_properties(*stale)
 
@@ -275,10 +283,17 @@ def _fence(store: Store, destination: Destination, table: Table | None, checkpoi
         )
 
 
-def _same_ids(destination: Destination, schema: Schema) -> None:
-    """Check that files written before still mean the same columns: another writer may have evolved the table."""
-    wanted = {destination.schema.find_column_name(i): i for i in destination.schema.field_ids}
-    if any(name is None or schema.find_column_name(i) != name for name, i in wanted.items()):
-        raise StoreError(
-            f"table {'.'.join(destination.identifier)} was given other columns by another writer", "run again"
-        )
+def _fitted(
+    store: Store, change: TableChange, table: Table | None, transaction: Transaction, checkpoint: Checkpoint
+) -> TableChange:
+    """Return a change whose files mean the columns that the table has: another writer may have evolved it."""
+    before = change.destination
+    if table is None:
+        return change
+    columns = columns_of(transaction.table_metadata, before.contracts[-1], store.leeway)
+    now = replace(before, table=table, creates=False, schema=transaction.table_metadata.schema(), columns=columns)
+    if same_columns(before, now):
+        return change
+    log.say(f"table {'.'.join(before.identifier)} was given other columns by another writer; files are written anew")
+    prefix = names.file_prefix(checkpoint.run_id, checkpoint.epoch)
+    return replace(change, destination=now, files=refitted(store, before, now, change.files, prefix))

@@ -34,7 +34,8 @@ class ReplayReport:
     """What a replay did.
 
     Attributes:
-        table: the good table.
+        table: the one that replayed records go to.
+        quarantine: the one that they wait in.
         tried: records that were held against the contract.
         replayed: of these, the ones that landed.
         by_rule: per rule that had rejected them: tried and replayed.
@@ -44,6 +45,7 @@ class ReplayReport:
     """
 
     table: str
+    quarantine: str
     tried: int = 0
     replayed: int = 0
     by_rule: dict[str, list[int]] = field(default_factory=dict)
@@ -68,7 +70,7 @@ class ReplayReport:
         """JSON form."""
         return {
             "table": self.table,
-            "quarantine": self.table + SUFFIX,
+            "quarantine": self.quarantine,
             "tried": self.tried,
             "replayed": self.replayed,
             "still_broken": self.broken,
@@ -80,9 +82,9 @@ class ReplayReport:
     def lines(self) -> list[str]:
         """Text for people."""
         if not self.tried:
-            return [f"nothing to replay in {self.table}{SUFFIX}"]
+            return [f"nothing to replay in {self.quarantine}"]
         found = [
-            f"{self.table}{SUFFIX}: {self.tried} records tried, {self.replayed} replayed into {self.table}, "
+            f"{self.quarantine}: {self.tried} records tried, {self.replayed} replayed into {self.table}, "
             f"{self.broken} still break the contract"
         ]
         width = max(map(len, [*self.by_rule, *self.broken_by]))

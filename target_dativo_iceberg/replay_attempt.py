@@ -13,19 +13,21 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from target_dativo_iceberg import names, publish, quarantine
-from target_dativo_iceberg.errors import StoreError
+from target_dativo_iceberg.errors import ContractError, StoreError
 from target_dativo_iceberg.files import FileWriter
+from target_dativo_iceberg.fitting import fitting
 from target_dativo_iceberg.quarantined import RowGroups, Selection, batches, marked, waiting_files
 from target_dativo_iceberg.read_only import existing_store
 from target_dativo_iceberg.replay import ReplayReport
 from target_dativo_iceberg.replay_contracts import Contractor
 from target_dativo_iceberg.replay_lane import Lane
-from target_dativo_iceberg.tables import state_of
+from target_dativo_iceberg.table_state import state_of
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table
 
+    from target_dativo_iceberg.contract.model import Contract
     from target_dativo_iceberg.settings import Settings
     from target_dativo_iceberg.tables import Destination, Store
 
@@ -66,7 +68,7 @@ class Attempt:
         self._destination: Destination | None = None
         self._writers: list[FileWriter] = []
         self._sent = False
-        self.report = ReplayReport(".".join(identifier))
+        self.report = ReplayReport(".".join(identifier), ".".join(self._beside))
 
     def run(self, selection: Selection) -> ReplayReport:
         """Replay what is selected.
@@ -109,9 +111,23 @@ class Attempt:
     def _lane(self, stream: str, contracts: Contractor) -> tuple[Lane, RowGroups]:
         if stream not in self._lanes:
             lane = Lane(stream, self._settings, contracts.privacy(stream), self._scratch)
-            self._destination = self._store.destination(self._identifier, lane.written, self._destination)
+            self._destination = self._store.destination(
+                self._table(stream, lane.written), lane.written, self._destination
+            )
             self._lanes[stream] = lane, RowGroups(self._writer(self._destination))
         return self._lanes[stream]
+
+    def _table(self, stream: str, contract: Contract) -> tuple[str, ...]:
+        """Return the table for a stream's records; all that are replayed together go to one."""
+        found = fitting(self._store, self._identifier, contract)
+        if self._destination is not None and found != self._destination.identifier:
+            other = ".".join(self._destination.identifier)
+            raise ContractError(
+                f"records of stream '{stream}' go to table {'.'.join(found)}, others to {other}",
+                "mend the contracts so that they go to one table",
+            )
+        self.report.table = ".".join(found)
+        return found
 
     def _writer(self, destination: Destination) -> FileWriter:
         writer = FileWriter(self._store.file_target(destination, self._prefix))

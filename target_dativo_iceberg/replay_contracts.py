@@ -14,8 +14,8 @@ from target_dativo_iceberg.stage import META, RESCUED
 from target_dativo_iceberg.streams import Privacies
 
 if TYPE_CHECKING:
-    from target_dativo_iceberg.contract.evolution import TableState
     from target_dativo_iceberg.contract.privacy.protection import Privacy
+    from target_dativo_iceberg.contract.steps import TableState
     from target_dativo_iceberg.settings import Settings
 
 
@@ -67,6 +67,6 @@ class Contractor:
         """Under evolution `relaxed`, columns that only the table has came from a SCHEMA and are written too."""
         if self._state is None or contract.policies.get("evolution", self._settings.evolution) != "relaxed":
             return contract
-        known = {f.name.lower() for f in contract.fields}
-        extra = tuple(replace(f, required=False) for f in self._state.fields if f.name.lower() not in known)
-        return replace(contract, fields=contract.fields + extra)
+        known = {f.name.lower() for f in contract.fields} | {META.name, RESCUED.name}
+        fields = (f for f in self._state.fields if f.name.lower() not in known and "__v_" not in f.name)
+        return replace(contract, fields=(*contract.fields, *(replace(f, required=False) for f in fields)))

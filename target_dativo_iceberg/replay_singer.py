@@ -14,7 +14,7 @@ from target_dativo_iceberg.replay_attempt import opened
 from target_dativo_iceberg.replay_contracts import Contractor
 from target_dativo_iceberg.replay_lane import is_record
 from target_dativo_iceberg.settings import Settings
-from target_dativo_iceberg.tables import state_of
+from target_dativo_iceberg.table_state import state_of
 
 _PLAIN: dict[Kind, dict[str, Any]] = {
     Kind.INTEGER: {"type": "integer"},

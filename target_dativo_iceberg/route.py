@@ -6,15 +6,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from target_dativo_iceberg import log, names
-from target_dativo_iceberg.contract.model import Contract, ContractSet, Field, Type
+from target_dativo_iceberg.contract.model import Contract, ContractSet, Field, Kind, Type
+from target_dativo_iceberg.contract.policy import evolves_unknown
 from target_dativo_iceberg.contract.singer import Property, contract_of
 from target_dativo_iceberg.errors import ContractError, InputError
 from target_dativo_iceberg.messages import Schema
 from target_dativo_iceberg.names import QUARANTINE as SUFFIX
 from target_dativo_iceberg.settings import Settings
 
-_OBJECTS = {"object"}
+_STRUCTURES = {"object", "array"}
 _SCALARS = {"string", "integer", "number", "boolean"}
+# JSON types of which no value can become one of a kind; a plain value never comes from a structure.
+_NEVER: Mapping[Kind, set[str]] = {
+    Kind.STRING: set(),
+    Kind.JSON: set(),
+    Kind.STRUCT: _SCALARS | {"array"},
+    Kind.MAP: _SCALARS | {"array"},
+    Kind.LIST: _SCALARS | {"object"},
+}
 
 
 class Contracts:
@@ -71,13 +80,17 @@ class Contracts:
         log.once(message)
 
     def _extended(self, contract: Contract, message: Schema) -> Contract:
-        """Under evolution `relaxed`, add the columns that only the SCHEMA has, as optional ones."""
-        if contract.policies.get("evolution", self._settings.evolution) != "relaxed":
+        """Under evolution `relaxed` or `unknown_field: evolve`, add what only the SCHEMA has, as optional columns."""
+        if not self._evolves(contract):
             return contract
         known = {f.name.lower() for f in contract.fields}
         seen = contract_of(message.stream, message.schema, ())
         extra = tuple(replace(f, required=False) for f in seen.fields if f.name.lower() not in known)
         return replace(contract, fields=contract.fields + extra)
+
+    def _evolves(self, contract: Contract) -> bool:
+        relaxed = contract.policies.get("evolution", self._settings.evolution) == "relaxed"
+        return relaxed or evolves_unknown(self._settings.on_violation)
 
     def _chosen(self, stream: str) -> Contract | None:
         if self._documents is None:
@@ -96,9 +109,18 @@ class Contracts:
         namespace = names.namespace(self._settings.namespace or contract.domain or "default")
         table = names.table_name(contract.physical_name or stream, self._settings.table_prefix)
         identifier = (*namespace, table)
-        self._names.claim(identifier, stream)
-        self._names.claim((*namespace, table + SUFFIX), stream)
+        self.claim(identifier, stream)
         return identifier
+
+    def claim(self, identifier: tuple[str, ...], stream: str) -> None:
+        """Reserve a table, and the one for its rejected records, for a stream.
+
+        Raises:
+            InputError: another stream has it.
+
+        """
+        self._names.claim(identifier, stream)
+        self._names.claim((*identifier[:-1], identifier[-1] + SUFFIX), stream)
 
     @staticmethod
     def check_evidence(message: Schema, contract: Contract, evidence: Mapping[str, Property]) -> None:
@@ -116,15 +138,15 @@ class Contracts:
                     "select the column in the tap, or mend the contract",
                 )
             carried = (found.json_types - {"null"}) if found else frozenset()
-            nested = field.type.kind.value in ("struct", "map")
-            if (carried == _OBJECTS and not nested and field.type.kind.value not in ("json", "string")) or (
-                nested and carried and carried <= _SCALARS
-            ):
+            if carried and carried <= _NEVER.get(field.type.kind, _STRUCTURES):
                 raise ContractError(
                     f"stream '{message.stream}': column '{field.name}' is {field.type.kind.value} in the contract and "
                     f"{'/'.join(sorted(carried))} in the SCHEMA",
                     "mend the contract or the tap's catalog",
                 )
+        old = [f.name for f in contract.fields if f.deprecated and f.name in evidence]
+        if old:
+            log.once(f"stream '{message.stream}': columns {old} are deprecated in the contract; they are still written")
         missing = sorted({f.name for f in contract.fields} - evidence.keys())
         if missing:
             log.once(f"stream '{message.stream}': the SCHEMA lacks {missing}; they are written as null")

@@ -163,6 +163,25 @@ SETTINGS: tuple[Setting, ...] = (
         choices=("strict", "merge", "relaxed"),
     ),
     Setting(
+        "on_incompatible",
+        "string",
+        "fail",
+        "What a type causes that a column of the table can never take. `fail`: nothing is loaded. `new_table`: the "
+        "rows go to `<table>_v<n>`, n being the first number of the contract's version. `variant_column`: the column's "
+        "values go to a new one beside it, such as `amount__v_string`.",
+        "contract",
+        choices=("fail", "new_table", "variant_column"),
+    ),
+    Setting(
+        "contract_version_policy",
+        "string",
+        "warn",
+        "What it causes when a contract changes under the same version, or drops or changes columns that readers of "
+        "the table rely on without a higher major version: `warn` or `fail`.",
+        "contract",
+        choices=("warn", "fail"),
+    ),
+    Setting(
         "load_method",
         "string",
         "append-only",

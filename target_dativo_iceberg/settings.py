@@ -55,6 +55,8 @@ class Settings:
     max_violation_pct: float | None = None
     max_violation_min_rows: int = 0
     evolution: str = "merge"
+    on_incompatible: str = "fail"
+    contract_version_policy: str = "warn"
     load_method: str = "append-only"
     target_file_size_mb: int = 128
     compression: str = "zstd"

@@ -5,22 +5,26 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from target_dativo_iceberg import log
 from target_dativo_iceberg.contract import Contract, ContractSet, Field, load
-from target_dativo_iceberg.contract.evolution import AddColumn, Promote, Relax, Rename, Step, describe, plan
-from target_dativo_iceberg.contract.model import Kind, Type
+from target_dativo_iceberg.contract.evolution import plan
 from target_dativo_iceberg.contract.reader import fold
 from target_dativo_iceberg.contract.rules.check import Checker
 from target_dativo_iceberg.contract.singer import Property, properties
+from target_dativo_iceberg.contract.steps import AddColumn, Promote, Rekey, Relax, Rename, Step
+from target_dativo_iceberg.contract.type_changes import type_name
 from target_dativo_iceberg.errors import ContractError, EvolutionError, InputError
+from target_dativo_iceberg.fitting import fitting
 from target_dativo_iceberg.messages import Schema
 from target_dativo_iceberg.plan import Change, StreamPlan
 from target_dativo_iceberg.read_only import existing_store
 from target_dativo_iceberg.route import Contracts
 from target_dativo_iceberg.settings import Settings
-from target_dativo_iceberg.tables import evolved, state_of
+from target_dativo_iceberg.table_state import leeway_of, state_of
+from target_dativo_iceberg.tables import evolved
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
@@ -70,18 +74,20 @@ class Planner:
         return StreamMaps(self._settings.mapping).schemas(schema)
 
     def _planned(self, message: Schema, *, evident: bool) -> StreamPlan:
+        identifier: tuple[str, ...] = ()
         with _heard() as warnings:
             try:
                 contract = self._contract(message, evident=evident)
                 identifier = self._contracts.identifier(message.stream, contract)
-            except (ContractError, InputError) as error:
-                return StreamPlan(message.stream, problems=(str(error),), warnings=tuple(warnings))
+                identifier = self._fitting(message.stream, identifier, contract)
+            except (ContractError, EvolutionError, InputError) as error:
+                name = ".".join(identifier)
+                return StreamPlan(message.stream, name, problems=(str(error),), warnings=tuple(warnings))
             table = self._store.load(identifier) if self._store else None
-            changes, problems = _created(contract) if table is None else self._evolved(table, contract)
-        name = f"{contract.id or contract.name} {contract.version}".strip() if not contract.inferred else ""
-        return StreamPlan(
-            message.stream, ".".join(identifier), name, table is None, changes, tuple(warnings), tuple(problems)
-        )
+            made = _created(contract) if table is None else self._evolved(table, contract)
+        held = f"{contract.id or contract.name} {contract.version}".strip() if not contract.inferred else ""
+        named = replace(made, stream=message.stream, table=".".join(identifier), contract=held)
+        return replace(named, warnings=tuple(warnings))
 
     def _contract(self, message: Schema, *, evident: bool) -> Contract:
         """Return the stream's contract after all that a load checks before the first record."""
@@ -93,20 +99,28 @@ class Planner:
         Checker(contract)
         return contract
 
-    def _evolved(self, table: Table, contract: Contract) -> tuple[tuple[Change, ...], list[str]]:
-        policy = contract.policies.get("evolution", self._settings.evolution)
-        found = plan(state_of(table.metadata), contract, policy)
-        name = ".".join(table.name())
+    def _fitting(self, stream: str, identifier: tuple[str, ...], contract: Contract) -> tuple[str, ...]:
+        """Return the table that a load would write; it has a name of its own, too."""
+        found = fitting(self._store, identifier, contract) if self._store else identifier
+        if found != identifier:
+            self._contracts.claim(found, stream)
+        return found
+
+    def _evolved(self, table: Table, contract: Contract) -> StreamPlan:
+        leeway, name = leeway_of(self._settings), ".".join(table.name())
+        found = plan(state_of(table.metadata, name), contract, leeway)
         problems = [f"table {name} cannot take the rows of '{contract.name}': {text}" for text in found.problems]
         try:
-            evolved(table.transaction(), (contract,), policy)  # says the warnings, and what only tables know
+            evolved(table.transaction(), (contract,), leeway)  # says the warnings, and what only tables know
         except EvolutionError as error:
             problems = problems or [str(error)]
-        return tuple(_change(step) for step in found.steps), problems
+        changes = tuple(_change(step) for step in found.steps)
+        return StreamPlan("", changes=changes, columns=dict(found.columns), problems=tuple(problems))
 
 
-def _created(contract: Contract) -> tuple[tuple[Change, ...], list[str]]:
-    return tuple(Change("create_column", f.name, _shown(f, contract)) for f in contract.fields), []
+def _created(contract: Contract) -> StreamPlan:
+    columns = (Change("create_column", f.name, _shown(f, contract)) for f in contract.fields)
+    return StreamPlan("", creates=True, changes=tuple(columns))
 
 
 def _shown(field: Field, contract: Contract) -> str:
@@ -125,20 +139,8 @@ def _change(step: Step) -> Change:
             return Change("relax", column, reason=step.reason)
         case Rename():
             return Change("rename", column, step.name, step.reason)
-
-
-def type_name(type_: Type) -> str:
-    """Name a type as the table will have it, with all its members: `struct<a: long>`, `list<string>`."""
-    match type_.kind:
-        case Kind.STRUCT:
-            return f"struct<{', '.join(f'{f.name}: {type_name(f.type)}' for f in type_.fields)}>"
-        case Kind.LIST if type_.item:
-            return f"list<{type_name(type_.item.type)}>"
-        case Kind.MAP if type_.item and type_.key:
-            return f"map<{type_name(type_.key)}, {type_name(type_.item.type)}>"
-        case Kind.JSON:
-            return "string (JSON)"
-    return describe(type_)
+        case Rekey():
+            return Change("rekey", to=", ".join(step.path), reason=step.reason)
 
 
 def _warn_unknown(stream: str, contract: Contract, evidence: Mapping[str, Property]) -> None:

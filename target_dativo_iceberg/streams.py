@@ -70,8 +70,14 @@ class Stream:
         if table is None:
             return []
 
+        from target_dativo_iceberg.table_state import columns_of  # noqa: PLC0415 - PyIceberg is heavy
+
+        stored = columns_of(table.metadata, self.contract, store.leeway)
+
         def scan(columns: list[str]) -> Iterator[pa.RecordBatch]:
-            return iter(table.scan(selected_fields=tuple(columns)).to_arrow_batch_reader())
+            names = {stored.get(name, name): name for name in columns}
+            batches = table.scan(selected_fields=tuple(names)).to_arrow_batch_reader()
+            return (batch.rename_columns([names[name] for name in batch.schema.names]) for batch in batches)
 
         results = [quality.table_result(check, scan) for quality, check in self.ordered.table_checks]
         return [f"stream '{self.name}': {r.sentence()}" for r in results if self.judge.fails(r)]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import uuid
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pyiceberg.exceptions import NoSuchTableError, TableAlreadyExistsError
@@ -13,27 +13,28 @@ from pyiceberg.table import CreateTableTransaction, StagedTable, Table, Transact
 
 from target_dativo_iceberg import log
 from target_dativo_iceberg.catalogs import open_branch, open_catalog
-from target_dativo_iceberg.contract.evolution import (
-    STABLE_IDS,
+from target_dativo_iceberg.contract.evolution import plan
+from target_dativo_iceberg.contract.model import Contract
+from target_dativo_iceberg.contract.stable_names import STABLE_IDS, stable_ids
+from target_dativo_iceberg.contract.steps import (
     AddColumn,
+    Leeway,
+    Plan,
     Promote,
+    Rekey,
     Relax,
     Rename,
     Step,
-    TableState,
-    plan,
-    stable_ids,
 )
-from target_dativo_iceberg.contract.model import Contract
 from target_dativo_iceberg.errors import EvolutionError, StoreError
 from target_dativo_iceberg.files import FileTarget
-from target_dativo_iceberg.iceberg_types import contract_fields, iceberg_schema, iceberg_type
+from target_dativo_iceberg.iceberg_types import iceberg_schema, iceberg_type
 from target_dativo_iceberg.store_errors import store_errors
+from target_dativo_iceberg.table_state import columns_of, leeway_of, state_of
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
     from pyiceberg.schema import Schema
-    from pyiceberg.table.metadata import TableMetadata
 
     from target_dativo_iceberg.settings import Settings
 
@@ -59,6 +60,7 @@ class Destination:
         table: the table as loaded, or staged when it does not exist yet.
         creates: the publish creates it.
         schema: its schema after all evolution; data files are written with it.
+        columns: contract column → the table's column for its values, where that has another name.
 
     """
 
@@ -67,6 +69,7 @@ class Destination:
     table: Table
     creates: bool
     schema: Schema
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def evolves(self) -> bool:
@@ -92,7 +95,7 @@ class Store:
         self._namespaces: set[Identifier] = set()
         self._remembered: set[Identifier] = set()
         self.checkpoints: dict[tuple[Identifier, str], str] = {}
-        self.evolution = settings.evolution
+        self.leeway = leeway_of(settings)
 
     def load(self, identifier: Identifier) -> Table | None:
         """Return a table as it is now, or None.
@@ -131,8 +134,10 @@ class Store:
             raise StoreError(f"table {'.'.join(identifier)} was made and dropped meanwhile", "run again")
         creates = before.creates if before else found is None
         contracts = (*(before.contracts if before else ()), contract)
-        schema = evolved(table.transaction(), contracts, self.evolution).table_metadata.schema()
-        return Destination(identifier, contracts, table, creates, schema)
+        after = evolved(table.transaction(), contracts, self.leeway).table_metadata
+        return Destination(
+            identifier, contracts, table, creates, after.schema(), columns_of(after, contract, self.leeway)
+        )
 
     def _see(self, identifier: Identifier, table: Table) -> None:
         """Keep the checkpoints a table has when this run first looks at it."""
@@ -191,6 +196,7 @@ class Store:
             io=destination.table.io,
             locations=destination.table.location_provider(),
             schema=destination.schema,
+            columns=destination.columns,
             spec_id=metadata.default_spec_id,
             properties=dict(metadata.properties),
             compression=self._settings.compression,
@@ -204,17 +210,11 @@ class Store:
 
 def contract_properties(contract: Contract) -> dict[str, str]:
     """Return the table properties that describe the contract to people and to the next plan."""
-    ids = {STABLE_IDS: stable_ids(contract)} if any(f.stable_id for f in contract.fields) else {}
-    return dict(contract.properties) | ids
+    ids = stable_ids(contract)
+    return dict(contract.properties) | ({STABLE_IDS: ids} if ids else {})
 
 
-def state_of(metadata: TableMetadata) -> TableState:
-    """Return a table as the evolution plan sees it."""
-    schema = metadata.schema()
-    return TableState(contract_fields(schema), frozenset(schema.identifier_field_names()), metadata.properties)
-
-
-def evolved(transaction: Transaction, contracts: Iterable[Contract], policy: str) -> Transaction:
+def evolved(transaction: Transaction, contracts: Iterable[Contract], leeway: Leeway) -> Transaction:
     """Apply to a transaction what its table needs for each contract in turn.
 
     Raises:
@@ -222,29 +222,45 @@ def evolved(transaction: Transaction, contracts: Iterable[Contract], policy: str
 
     """
     for contract in contracts:
-        steps = _steps(transaction, contract, policy)
+        steps = _steps(transaction, contract, leeway)
         if steps:
             evolve(transaction, steps)
     return transaction
 
 
-def _steps(transaction: Transaction, contract: Contract, policy: str) -> tuple[Step, ...]:
+def _steps(transaction: Transaction, contract: Contract, leeway: Leeway) -> tuple[Step, ...]:
     name = ".".join(transaction._table.name())
-    found = plan(state_of(transaction.table_metadata), contract, contract.policies.get("evolution", policy))
+    found = plan(state_of(transaction.table_metadata, name), contract, leeway)
     for warning in found.warnings:
         log.once(f"table {name}: {warning}")
     if found.problems:
         raise EvolutionError(
             f"table {name} cannot take the rows of '{contract.name}': {'; '.join(found.problems)}",
-            "mend the contract, or load into another table (table_prefix, namespace)",
+            _hint(found, leeway.under(contract)),
         )
     if not transaction.table_metadata.spec().is_unpartitioned():
         raise EvolutionError(f"table {name} is partitioned, which is not supported yet", "load into another table")
     return found.steps
 
 
+def _hint(found: Plan, leeway: Leeway) -> str:
+    if found.misfits == found.problems and leeway.on_incompatible == "new_table":
+        return "raise the first number of the contract's version, or mend the contract"
+    if found.misfits == found.problems and leeway.on_incompatible == "fail":
+        return "set on_incompatible to new_table or variant_column, or mend the contract"
+    return "mend the contract, or load into another table (table_prefix, namespace)"
+
+
 def evolve(transaction: Transaction, steps: Iterable[Step]) -> Transaction:
-    """Apply evolution steps to a transaction."""
+    """Apply evolution steps to a transaction; renames first, since the others know the new names."""
+    steps = list(steps)
+    for some in ([s for s in steps if isinstance(s, Rename)], [s for s in steps if not isinstance(s, Rename)]):
+        if some:
+            _update(transaction, some)
+    return transaction
+
+
+def _update(transaction: Transaction, steps: Iterable[Step]) -> None:
     with transaction.update_schema() as update:
         for step in steps:
             match step:
@@ -258,7 +274,8 @@ def evolve(transaction: Transaction, steps: Iterable[Step]) -> Transaction:
                     update.make_column_optional(step.path)
                 case Rename():
                     update.rename_column(step.path, step.name)
-    return transaction
+                case Rekey():
+                    update.set_identifier_fields(*step.path)
 
 
 def created(staged: Table) -> CreateTableTransaction:

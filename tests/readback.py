@@ -37,11 +37,16 @@ class Tables:
         if not path.exists():
             return {}
         with sqlite3.connect(path, timeout=60) as con:
-            found = con.execute(
-                "SELECT table_namespace || '.' || table_name, metadata_location "
-                "FROM iceberg_tables WHERE catalog_name = ?",
-                [self._catalog],
-            ).fetchall()
+            made = con.execute("SELECT count(*) FROM sqlite_master WHERE name = 'iceberg_tables'").fetchone()[0]
+            found = (
+                con.execute(
+                    "SELECT table_namespace || '.' || table_name, metadata_location "
+                    "FROM iceberg_tables WHERE catalog_name = ?",
+                    [self._catalog],
+                ).fetchall()
+                if made
+                else []
+            )
         con.close()
         return dict(found)
 

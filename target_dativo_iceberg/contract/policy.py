@@ -171,6 +171,14 @@ def _own_preset(contract: Contract) -> Mapping[Klass, Action] | None:
     raise ContractError(message, nearest(str(name), PRESETS, f"use one of {', '.join(PRESETS)}"))
 
 
+def evolves_unknown(stated: str | Mapping[str, Any]) -> bool:
+    """Whether setting `on_violation` asks for a column for each member that only the SCHEMA has."""
+    if isinstance(stated, str):
+        return _named(stated)[Klass.UNKNOWN_FIELD] is Action.EVOLVE
+    preset = _named(str(stated.get("preset", "strict")))
+    return bool(stated.get(Klass.UNKNOWN_FIELD.value, preset[Klass.UNKNOWN_FIELD]) == Action.EVOLVE)
+
+
 def _mapping(value: Any, where: str) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise SettingsError(f"{where} must be an object", "see docs/contracts.md")

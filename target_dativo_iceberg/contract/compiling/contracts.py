@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from target_dativo_iceberg.contract.compiling.custom_properties import Reading, policies, setting, settings
+from target_dativo_iceberg.contract.compiling.custom_properties import Reading, chosen, policies, setting, settings
 from target_dativo_iceberg.contract.compiling.fields import fields_of
 from target_dativo_iceberg.contract.compiling.properties import table_properties
 from target_dativo_iceberg.contract.compiling.quality import object_quality, unique_checks
@@ -15,6 +15,8 @@ from target_dativo_iceberg.contract.privacy.read import property_policies
 from target_dativo_iceberg.contract.reading.document import Block, Place, nearest
 from target_dativo_iceberg.contract.reading.lint import doubtful_columns, missing_parts
 from target_dativo_iceberg.contract.reading.variables import expand
+from target_dativo_iceberg.contract.steps import INCOMPATIBLE, MODES
+from target_dativo_iceberg.contract.versions import COLUMNS, POLICIES, columns_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +38,8 @@ _TRANSFORMS: dict[str, frozenset[Kind]] = {
 _TRANSFORM = re.compile(r"([a-z]+)(?: ?[\[(] ?([1-9][0-9]{0,8}) ?[\])])?")
 # Custom properties that describe the table (they become table properties) rather than set a policy.
 _DESCRIBING = ("finops", "source_type", "object", "classification", "compliance", "change_management")
+# Custom properties that set a policy of evolution, with the words they know.
+_WORDS = {"evolution": MODES, "onIncompatible": INCOMPATIBLE, "contractVersionPolicy": POLICIES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,7 @@ def _contract(root: Place, table: Place, canonical: Canonical, sha256: str, note
         domain=root.text("domain"),
         policies=_policies(root, table),
         properties=table_properties(root, table, fields)
-        | {"contract.sha256": sha256}
+        | {"contract.sha256": sha256, COLUMNS: columns_text(required, key)}
         | ({"contract.api-version": canonical.api_version} if canonical.api_version else {}),
     )
     notes.extend(doubtful_columns(made, table))
@@ -182,6 +186,9 @@ def _transform(place: Place, field: Field) -> str:
 def _policies(root: Place, table: Place) -> dict[str, Any]:
     """Return what the contract sets, the object's settings over the document's; `target.mode` is `evolution`."""
     found = {name: value for name, value in policies(root, table).items() if name not in _DESCRIBING}
+    for place in (root, table):
+        for name, known in _WORDS.items():
+            chosen(place, name, known)
     found |= property_policies(table)
     target = found.get("target")
     if isinstance(target, dict):
