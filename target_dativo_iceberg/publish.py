@@ -21,12 +21,13 @@ from pyiceberg.table.update import AssertCreate, AssertTableUUID
 from target_dativo_iceberg.commit import Prepared, commit
 from target_dativo_iceberg.errors import ConflictError, StoreError, UnknownOutcomeError
 from target_dativo_iceberg.store_errors import store_errors
-from target_dativo_iceberg.tables import CHECKPOINT, Destination, Store, contract_properties, created, evolved
+from target_dativo_iceberg.tables import CHECKPOINT, Destination, Store, contract_properties, created
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
     from pyiceberg.schema import Schema
     from pyiceberg.table import Table, Transaction
+    from pyiceberg.table.metadata import TableMetadata
 
     from target_dativo_iceberg.contract.model import Contract
 
@@ -195,8 +196,9 @@ def _prepare(store: Store, change: TableChange, checkpoint: Checkpoint) -> Prepa
     _fence(store, destination, table, checkpoint)
     with store_errors(f"staging table {'.'.join(destination.identifier)}"):
         start = created(destination.table) if table is None else table.transaction()
-        transaction = evolved(start, destination.contracts, store.evolution)
+        transaction = store.evolved(start, destination.contracts)
         _same_ids(destination, transaction.table_metadata.schema())
+        _same_partitions(change, transaction.table_metadata)
         _set_properties(transaction, table, destination.contracts[-1], checkpoint)
         _add_snapshot(transaction, change)
         snapshot = transaction.table_metadata.current_snapshot() if change.files else None
@@ -281,4 +283,18 @@ def _same_ids(destination: Destination, schema: Schema) -> None:
     if any(name is None or schema.find_column_name(i) != name for name, i in wanted.items()):
         raise StoreError(
             f"table {'.'.join(destination.identifier)} was given other columns by another writer", "run again"
+        )
+
+
+def _same_partitions(change: TableChange, metadata: TableMetadata) -> None:
+    """Check that files written before are of the partitions and order that the commit will say they are."""
+    before = change.destination.metadata
+    specs = {file.spec_id for file in change.files} - {metadata.default_spec_id}
+    orders = {file.sort_order_id for file in change.files} - {None}
+    same = before.spec() == metadata.spec() and all(
+        before.sort_order_by_id(i) == metadata.sort_order_by_id(i) for i in orders if i is not None
+    )
+    if change.files and (specs or not same):
+        raise StoreError(
+            f"table {'.'.join(change.destination.identifier)} was given other partitions meanwhile", "run again"
         )

@@ -12,21 +12,21 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from target_dativo_iceberg import names, publish, quarantine
+from target_dativo_iceberg.arranged import Writer, writer_of
 from target_dativo_iceberg.batch import Plan
 from target_dativo_iceberg.contract import choose, load
-from target_dativo_iceberg.contract.model import Contract, ContractSet
+from target_dativo_iceberg.contract.model import Contract, ContractSet, Field
 from target_dativo_iceberg.contract.policy import PRESETS, Action, Klass, Policy
 from target_dativo_iceberg.contract.rules.verdict import Judge
 from target_dativo_iceberg.contract.values.coerce import NotJsonError, decode
 from target_dativo_iceberg.errors import ContractError, StoreError
-from target_dativo_iceberg.files import FileWriter
 from target_dativo_iceberg.messages import Records, Schema
 from target_dativo_iceberg.quarantined import RowGroups, Selection, batches, marked, waiting_files
 from target_dativo_iceberg.read_only import existing_store
 from target_dativo_iceberg.replay import ReplayReport
 from target_dativo_iceberg.route import Contracts
 from target_dativo_iceberg.stage import stage
-from target_dativo_iceberg.tables import state_of
+from target_dativo_iceberg.tables import FILLED, state_of
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
@@ -85,15 +85,20 @@ class Contractor:
         if self._state is None:
             raise ContractError(f"no contract covers stream '{stream}' and its table is gone", "set contract_path")
         keys = tuple(f.name for f in self._state.fields if f.name in self._state.keys)
-        return Contract(stream, self._state.fields, primary_key=keys, inferred=True)
+        return Contract(stream, _carried(self._state), primary_key=keys, inferred=True)
 
     def _extended(self, contract: Contract) -> Contract:
         """Under evolution `relaxed`, columns that only the table has came from a SCHEMA and are written too."""
         if self._state is None or contract.policies.get("evolution", self._settings.evolution) != "relaxed":
             return contract
         known = {f.name.lower() for f in contract.fields}
-        extra = tuple(replace(f, required=False) for f in self._state.fields if f.name.lower() not in known)
+        extra = tuple(replace(f, required=False) for f in _carried(self._state) if f.name.lower() not in known)
         return replace(contract, fields=contract.fields + extra)
+
+
+def _carried(state: TableState) -> tuple[Field, ...]:
+    """Return the columns that records carry: all but the one the target fills."""
+    return tuple(f for f in state.fields if f.name != state.properties.get(FILLED))
 
 
 # A record that still breaks the contract stays where it is; members the contract does not have are left out.
@@ -129,7 +134,7 @@ class Attempt:
         self._prefix = names.file_prefix(self._run_id, number)
         self._lanes: dict[str, Lane] = {}
         self._destination: Destination | None = None
-        self._writers: list[FileWriter] = []
+        self._writers: list[Writer] = []
         self._sent = False
         self.report = ReplayReport(".".join(identifier))
 
@@ -178,8 +183,8 @@ class Attempt:
             self._lanes[stream] = Lane(Plan(contract, {}, bare=True), Judge(contract, _STAYS), good)
         return self._lanes[stream]
 
-    def _writer(self, destination: Destination) -> FileWriter:
-        writer = FileWriter(self._store.file_target(destination, self._prefix))
+    def _writer(self, destination: Destination) -> Writer:
+        writer = writer_of(self._store.file_target(destination, self._prefix), self._store.waiting)
         self._writers.append(writer)
         return writer
 

@@ -6,13 +6,17 @@ import itertools
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 from pyiceberg.exceptions import NoSuchTableError, TableAlreadyExistsError
 from pyiceberg.table import CreateTableTransaction, StagedTable, Table, Transaction
 
 from target_dativo_iceberg import log
+from target_dativo_iceberg.arranged import Waiting
 from target_dativo_iceberg.catalogs import open_branch, open_catalog
+from target_dativo_iceberg.contract.arrangement import INGEST_DATE, dated, is_dated
 from target_dativo_iceberg.contract.evolution import (
     STABLE_IDS,
     AddColumn,
@@ -28,6 +32,7 @@ from target_dativo_iceberg.contract.model import Contract
 from target_dativo_iceberg.errors import EvolutionError, StoreError
 from target_dativo_iceberg.files import FileTarget
 from target_dativo_iceberg.iceberg_types import contract_fields, iceberg_schema, iceberg_type
+from target_dativo_iceberg.partitions import file_order, order_of, rearrange, spec_of
 from target_dativo_iceberg.store_errors import store_errors
 
 if TYPE_CHECKING:
@@ -39,6 +44,9 @@ if TYPE_CHECKING:
 
 Identifier = tuple[str, ...]
 CHECKPOINT = "dativo.checkpoint."
+# Names the column that the target fills in a table.
+FILLED = "dativo.filled-column"
+_LEAST_WAITING = 24 << 20
 _MIB = 1 << 20
 _NEW_TABLE_PROPERTIES = {
     "write.parquet.compression-codec": "zstd",
@@ -58,7 +66,7 @@ class Destination:
         contracts: those it is written by in this epoch, in order; each may evolve it further.
         table: the table as loaded, or staged when it does not exist yet.
         creates: the publish creates it.
-        schema: its schema after all evolution; data files are written with it.
+        metadata: its metadata after all evolution; data files are written by its schema, partition spec and order.
 
     """
 
@@ -66,12 +74,21 @@ class Destination:
     contracts: tuple[Contract, ...]
     table: Table
     creates: bool
-    schema: Schema
+    metadata: TableMetadata
+
+    @property
+    def schema(self) -> Schema:
+        """The schema that data files are written with."""
+        return self.metadata.schema()
 
     @property
     def evolves(self) -> bool:
-        """Whether the publish changes the schema of a table that exists."""
-        return self.schema != self.table.schema()
+        """Whether the publish changes columns, partitions or order of a table that exists."""
+        return _layout(self.metadata) != _layout(self.table.metadata)
+
+
+def _layout(metadata: TableMetadata) -> tuple[Schema, int, int]:
+    return metadata.schema(), metadata.default_spec_id, metadata.default_sort_order_id
 
 
 class Store:
@@ -83,6 +100,7 @@ class Store:
 
     Attributes:
         checkpoints: by table and property name, the checkpoints as this run last saw or wrote them.
+        waiting: rows that wait for the others of their partition.
 
     """
 
@@ -93,6 +111,8 @@ class Store:
         self._remembered: set[Identifier] = set()
         self.checkpoints: dict[tuple[Identifier, str], str] = {}
         self.evolution = settings.evolution
+        self.waiting = Waiting(max(_LEAST_WAITING, (settings.memory_limit_mb - 256) * _MIB // 4))
+        self._date = datetime.now(UTC).date()
 
     def load(self, identifier: Identifier) -> Table | None:
         """Return a table as it is now, or None.
@@ -121,6 +141,7 @@ class Store:
 
         """
         found = self.load(identifier) if before is None else before.table
+        contract = dated(contract, always=found is not None and FILLED in found.properties)
         staged = self._staged(identifier, contract) if found is None else None
         if found is None and staged is None:
             found = self.load(identifier)
@@ -131,8 +152,18 @@ class Store:
             raise StoreError(f"table {'.'.join(identifier)} was made and dropped meanwhile", "run again")
         creates = before.creates if before else found is None
         contracts = (*(before.contracts if before else ()), contract)
-        schema = evolved(table.transaction(), contracts, self.evolution).table_metadata.schema()
-        return Destination(identifier, contracts, table, creates, schema)
+        return Destination(
+            identifier, contracts, table, creates, self.evolved(table.transaction(), contracts).table_metadata
+        )
+
+    def evolved(self, transaction: Transaction, contracts: Iterable[Contract]) -> Transaction:
+        """Apply to a transaction what its table needs for each contract in turn, as far as the settings let it.
+
+        Raises:
+            EvolutionError: the table cannot take a contract's rows.
+
+        """
+        return evolved(transaction, contracts, self.evolution, respec=self._settings.allow_partition_evolution)
 
     def _see(self, identifier: Identifier, table: Table) -> None:
         """Keep the checkpoints a table has when this run first looks at it."""
@@ -152,8 +183,13 @@ class Store:
         properties = _NEW_TABLE_PROPERTIES | contract_properties(contract) | dict(self._settings.table_properties)
         with store_errors(f"preparing table {'.'.join(identifier)}"):
             try:
+                schema = iceberg_schema(contract)
                 transaction = self.catalog.create_table_transaction(
-                    identifier, iceberg_schema(contract), properties=properties
+                    identifier,
+                    schema,
+                    partition_spec=spec_of(contract, schema),
+                    sort_order=order_of(contract, schema),
+                    properties=properties,
                 )
             except TableAlreadyExistsError:
                 return None
@@ -186,13 +222,16 @@ class Store:
 
     def file_target(self, destination: Destination, prefix: str) -> FileTarget:
         """Return how to write a destination's data files; `prefix` starts their names and must be unique."""
-        metadata = destination.table.metadata
+        metadata = destination.metadata
+        fills = {INGEST_DATE: pa.scalar(self._date, pa.date32())} if is_dated(destination.contracts[-1]) else {}
         return FileTarget(
             io=destination.table.io,
             locations=destination.table.location_provider(),
             schema=destination.schema,
-            spec_id=metadata.default_spec_id,
+            spec=metadata.spec(),
+            order=file_order(metadata),
             properties=dict(metadata.properties),
+            fills=fills,
             compression=self._settings.compression,
             target_bytes=self._settings.target_file_size_mb * _MIB,
             prefix=f"{prefix}-{uuid.uuid4().hex[:8]}",
@@ -205,7 +244,8 @@ class Store:
 def contract_properties(contract: Contract) -> dict[str, str]:
     """Return the table properties that describe the contract to people and to the next plan."""
     ids = {STABLE_IDS: stable_ids(contract)} if any(f.stable_id for f in contract.fields) else {}
-    return dict(contract.properties) | ids
+    filled = {FILLED: INGEST_DATE} if is_dated(contract) else {}
+    return dict(contract.properties) | ids | filled
 
 
 def state_of(metadata: TableMetadata) -> TableState:
@@ -214,8 +254,16 @@ def state_of(metadata: TableMetadata) -> TableState:
     return TableState(contract_fields(schema), frozenset(schema.identifier_field_names()), metadata.properties)
 
 
-def evolved(transaction: Transaction, contracts: Iterable[Contract], policy: str) -> Transaction:
+def evolved(
+    transaction: Transaction, contracts: Iterable[Contract], policy: str, *, respec: bool = False
+) -> Transaction:
     """Apply to a transaction what its table needs for each contract in turn.
+
+    Args:
+        transaction: of the table.
+        contracts: whose rows are to be written, in order.
+        policy: how far columns may change.
+        respec: whether partitions and sort order may.
 
     Raises:
         EvolutionError: the table cannot take a contract's rows.
@@ -225,6 +273,7 @@ def evolved(transaction: Transaction, contracts: Iterable[Contract], policy: str
         steps = _steps(transaction, contract, policy)
         if steps:
             evolve(transaction, steps)
+        rearrange(transaction, contract, allowed=respec)
     return transaction
 
 
@@ -238,8 +287,6 @@ def _steps(transaction: Transaction, contract: Contract, policy: str) -> tuple[S
             f"table {name} cannot take the rows of '{contract.name}': {'; '.join(found.problems)}",
             "mend the contract, or load into another table (table_prefix, namespace)",
         )
-    if not transaction.table_metadata.spec().is_unpartitioned():
-        raise EvolutionError(f"table {name} is partitioned, which is not supported yet", "load into another table")
     return found.steps
 
 
