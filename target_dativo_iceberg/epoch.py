@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyiceberg.manifest import DataFile
 
+    from target_dativo_iceberg.arranged import Writer
     from target_dativo_iceberg.contract.model import Contract
-    from target_dativo_iceberg.files import FileWriter
     from target_dativo_iceberg.quarantine import Rejected
     from target_dativo_iceberg.report import StreamReport
     from target_dativo_iceberg.settings import Settings
@@ -46,7 +46,7 @@ class _Table:
     rows: int = 0
     nbytes: int = 0
     destination: Destination | None = None
-    writer: FileWriter | None = None
+    writer: Writer | None = None
     files: list[DataFile] = field(default_factory=list)
 
 
@@ -156,12 +156,13 @@ class Epoch:
             check(table.destination.table.properties)
 
     def _write(self, table: _Table, batches: Sequence[pa.RecordBatch]) -> None:
-        from target_dativo_iceberg.files import FileWriter  # noqa: PLC0415 - PyIceberg loads on this thread
+        from target_dativo_iceberg.arranged import writer_of  # noqa: PLC0415 - PyIceberg loads on this thread
 
         assert table.destination is not None
         if table.writer is None:
             prefix = names.file_prefix(self._settings.run_id, self.number)
-            table.writer = FileWriter(self._store.result().file_target(table.destination, prefix))
+            store = self._store.result()
+            table.writer = writer_of(store.file_target(table.destination, prefix), store.waiting)
         table.writer.write(batches)
 
     def _finish(self, table: _Table) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -14,18 +15,20 @@ from pyiceberg.io.pyarrow import (
     compute_statistics_plan,
     data_file_statistics_from_parquet_metadata,
     parquet_path_to_id_mapping,
-    schema_to_pyarrow,
 )
 from pyiceberg.manifest import DataFile, DataFileContent, FileFormat
 from pyiceberg.schema import Schema, sanitize_column_names
 from pyiceberg.typedef import Record
 
 from target_dativo_iceberg.errors import StoreError
+from target_dativo_iceberg.file_columns import as_type, file_schema, renamed
 from target_dativo_iceberg.store_errors import refusal
 
 if TYPE_CHECKING:
     from pyiceberg.io import FileIO
+    from pyiceberg.partitioning import PartitionSpec
     from pyiceberg.table.locations import LocationProvider
+    from pyiceberg.table.sorting import SortOrder
 
 _DICTIONARY_LIMIT = 1 << 20
 _SAMPLE_ROWS = 8192
@@ -40,11 +43,13 @@ class FileTarget:
         locations: gives a file its place.
         schema: Iceberg schema the files are written with.
         columns: column of the batches → the table's column for its values, where that has another name.
-        spec_id: partition spec of the files.
+        spec: partition spec of the files.
+        order: how the rows of each file are sorted, None if they stay as they come.
         properties: table properties (metrics modes).
         compression: Parquet codec.
         target_bytes: size at which a file is closed.
         prefix: start of every file name: run and epoch.
+        fills: values of columns that the target fills, by name.
 
     """
 
@@ -52,31 +57,108 @@ class FileTarget:
     locations: LocationProvider
     schema: Schema
     columns: Mapping[str, str]
-    spec_id: int
+    spec: PartitionSpec
+    order: SortOrder | None
     properties: dict[str, str]
     compression: str
     target_bytes: int
     prefix: str
+    fills: Mapping[str, pa.Scalar] = field(default_factory=dict)
+
+    def delete(self, path: str) -> None:
+        """Delete a file that nothing refers to; it may be gone."""
+        with contextlib.suppress(OSError):
+            self.io.delete(path)
 
 
-class FileWriter:
-    """Rolling writer of one table's data files in one epoch.
+@dataclass(frozen=True, slots=True)
+class PartitionPlace:
+    """One partition of a table.
+
+    Attributes:
+        record: its values, in the order of the partition spec.
+        path: its folder, in which engines look for nothing but people do.
+
+    """
+
+    record: Record = field(default_factory=Record)
+    path: str = ""
+
+    def to_path(self) -> str:
+        """Return the folder, as PyIceberg's location providers ask for it."""
+        return self.path
+
+
+class FileForm:
+    """What all data files of one table in one epoch have in common.
 
     Args:
-        target: where and how.
+        target: where and how they are written.
 
     """
 
     def __init__(self, target: FileTarget) -> None:
-        self._target = target
+        self.target = target
         self._file_schema = sanitize_column_names(target.schema)
-        self._arrow = file_schema(self._file_schema)
+        self.arrow = file_schema(self._file_schema)
         # The same columns under the table's names; the file's may be changed to suit Avro, at every level.
         self._named = file_schema(target.schema)
         self._plan = compute_statistics_plan(self._file_schema, target.properties)
         self._paths = parquet_path_to_id_mapping(self._file_schema)
+        self._numbers = itertools.count()
+        self._dictionaries: list[str] | bool | None = None
+
+    def aligned(self, batches: Sequence[pa.RecordBatch]) -> pa.Table:
+        """Order the columns as the table has them; a column the contract does not write is filled, or null."""
+        return pa.concat_tables([self._aligned(pa.Table.from_batches([batch])) for batch in batches])
+
+    def _aligned(self, table: pa.Table) -> pa.Table:
+        table = table.rename_columns([self.target.columns.get(n, n) for n in table.column_names])
+        columns = []
+        for named, written in zip(self._named, self.arrow, strict=True):
+            index = table.schema.get_field_index(named.name)
+            column = self._filled(named, table.num_rows) if index < 0 else as_type(table.column(index), named.type)
+            columns.append(column if named.type == written.type else renamed(column, written.type))
+        return pa.Table.from_arrays(columns, schema=self.arrow)
+
+    def _filled(self, named: pa.Field, rows: int) -> pa.Array:
+        value = self.target.fills.get(named.name)
+        return pa.nulls(rows, named.type) if value is None else pa.repeat(value, rows)
+
+    def sample(self, table: pa.Table) -> None:
+        """Choose the columns that get dictionaries from rows that are like those of all files."""
+        if self._dictionaries is None:
+            self._dictionaries = _repetitive(table)
+
+    def dictionaries(self, first: pa.Table) -> list[str] | bool:
+        """Return the columns that get dictionaries in a file that begins with some rows."""
+        return _repetitive(first) if self._dictionaries is None else self._dictionaries
+
+    def location(self, place: PartitionPlace) -> str:
+        """Return the place of a new file; its name is given once."""
+        name = f"{self.target.prefix}-{next(self._numbers):05d}.parquet"
+        return self.target.locations.new_data_location(name, place if place.path else None)  # type: ignore[arg-type]
+
+    def statistics(self, metadata: pq.FileMetaData) -> dict[str, Any]:
+        """Return what the manifest says of a file's columns."""
+        return data_file_statistics_from_parquet_metadata(metadata, self._plan, self._paths).to_serialized_dict()
+
+
+class FileWriter:
+    """Rolling writer of the data files of one table, or of one partition of it, in one epoch.
+
+    Args:
+        target: where and how.
+        form: of the files; made from the target when none is given.
+        place: the partition.
+
+    """
+
+    def __init__(self, target: FileTarget, form: FileForm | None = None, place: PartitionPlace | None = None) -> None:
+        self._target = target
+        self._form = form or FileForm(target)
+        self._place = place or PartitionPlace()
         self._open: _OpenFile | None = None
-        self._count = 0
         self.files: list[DataFile] = []
 
     def write(self, batches: Sequence[pa.RecordBatch]) -> None:
@@ -86,7 +168,15 @@ class FileWriter:
             StoreError: the file store refused.
 
         """
-        table = pa.concat_tables([self._aligned(pa.Table.from_batches([batch])) for batch in batches])
+        self.write_group(self._form.aligned(batches))
+
+    def write_group(self, table: pa.Table) -> None:
+        """Write rows that are aligned with the table as one row group.
+
+        Raises:
+            StoreError: the file store refused.
+
+        """
         with _store_errors("writing a data file"):
             if self._open is None:
                 self._open = self._opened(table)
@@ -109,21 +199,18 @@ class FileWriter:
                 with contextlib.suppress(OSError, ValueError):
                     part.close()
         for path in paths:
-            with contextlib.suppress(OSError):
-                self._target.io.delete(path)
+            self._target.delete(path)
 
     def _opened(self, first: pa.Table) -> _OpenFile:
-        name = f"{self._target.prefix}-{self._count:05d}.parquet"
-        self._count += 1
-        output = self._target.io.new_output(self._target.locations.new_data_location(name))
+        output = self._target.io.new_output(self._form.location(self._place))
         sink = output.create(overwrite=False)
         codec = self._target.compression.upper()
         writer = pq.ParquetWriter(
             sink,
-            self._arrow,
+            self._form.arrow,
             compression="NONE" if codec == "NONE" else codec,
             store_decimal_as_integer=True,
-            use_dictionary=_repetitive(first),
+            use_dictionary=self._form.dictionaries(first),
             dictionary_pagesize_limit=_DICTIONARY_LIMIT,
         )
         return _OpenFile(output, sink, writer)
@@ -131,36 +218,26 @@ class FileWriter:
     def _close(self) -> None:
         if self._open is None:
             return
-        opened = self._open
+        opened, order = self._open, self._target.order
         opened.writer.close()
         metadata = opened.writer.writer.metadata
+        size = opened.sink.tell()
         opened.sink.close()
-        statistics = data_file_statistics_from_parquet_metadata(metadata, self._plan, self._paths)
-        self.files.append(
-            DataFile.from_args(
-                content=DataFileContent.DATA,
-                file_path=opened.output.location,
-                file_format=FileFormat.PARQUET,
-                partition=Record(),
-                file_size_in_bytes=len(opened.output),
-                sort_order_id=None,
-                spec_id=self._target.spec_id,
-                equality_ids=None,
-                key_metadata=None,
-                **statistics.to_serialized_dict(),
-            )
+        file = DataFile.from_args(
+            content=DataFileContent.DATA,
+            file_path=opened.output.location,
+            file_format=FileFormat.PARQUET,
+            partition=self._place.record,
+            file_size_in_bytes=size,
+            sort_order_id=order.order_id if order else None,
+            equality_ids=None,
+            key_metadata=None,
+            **self._form.statistics(metadata),
         )
+        # It is no field of a manifest entry: the manifest as a whole is of one spec.
+        file.spec_id = self._target.spec.spec_id
+        self.files.append(file)
         self._open = None
-
-    def _aligned(self, table: pa.Table) -> pa.Table:
-        """Order the columns as the table has them; a column the contract does not write is null."""
-        table = table.rename_columns([self._target.columns.get(n, n) for n in table.column_names])
-        columns = []
-        for field, written in zip(self._named, self._arrow, strict=True):
-            index = table.schema.get_field_index(field.name)
-            column = pa.nulls(table.num_rows, field.type) if index < 0 else _as(table.column(index), field.type)
-            columns.append(column if field.type == written.type else renamed(column, written.type))
-        return pa.Table.from_arrays(columns, schema=self._arrow)
 
 
 def _repetitive(table: pa.Table) -> list[str] | bool:
@@ -184,80 +261,6 @@ class _OpenFile:
     output: Any
     sink: Any
     writer: pq.ParquetWriter
-
-
-def _as(column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
-    """Bring a column to the table's type: the same, wider, or with a struct's members in the table's order."""
-    if column.type == type_:
-        return column
-    return pa.chunked_array([_array_as(chunk, type_) for chunk in column.chunks], type_)
-
-
-def renamed(column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
-    """Give nested members the file's names; they are in the same places."""
-    chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
-    return pa.chunked_array([_arrayrenamed(chunk, type_) for chunk in chunks], type_)
-
-
-def _arrayrenamed(array: pa.Array, type_: pa.DataType) -> pa.Array:
-    if array.type == type_:
-        return array
-    if pa.types.is_struct(type_):
-        children = [_arrayrenamed(array.field(i), f.type) for i, f in enumerate(type_)]
-        return pa.StructArray.from_arrays(children, fields=list(type_), mask=array.is_null())
-    if pa.types.is_list(type_):
-        return _list_of(array, _arrayrenamed(array.flatten(), type_.value_type), type_)
-    return array.cast(type_)
-
-
-def _list_of(array: pa.Array, values: pa.Array, type_: pa.DataType) -> pa.Array:
-    """Return a list array with other values; offsets are made anew, since a slice's do not start at zero."""
-    lengths = pc.fill_null(pc.list_value_length(array), 0)
-    offsets = pa.concat_arrays([pa.array([0], pa.int32()), pc.cumulative_sum(lengths).cast(pa.int32())])
-    return pa.ListArray.from_arrays(offsets, values, type=type_, mask=array.is_null())
-
-
-def _array_as(array: pa.Array, type_: pa.DataType) -> pa.Array:
-    if array.type == type_:
-        return array
-    if pa.types.is_struct(type_):
-        have = {f.name for f in array.type}
-        children = [
-            _array_as(array.field(f.name), f.type) if f.name in have else pa.nulls(len(array), f.type) for f in type_
-        ]
-        return pa.StructArray.from_arrays(children, fields=list(type_), mask=array.is_null())
-    if pa.types.is_list(type_):
-        return _list_of(array, _array_as(array.flatten(), type_.value_type), type_)
-    if pa.types.is_map(type_):
-        items = _array_as(array.items, type_.item_type)
-        return pa.MapArray.from_arrays(array.offsets, array.keys, items, type_)
-    if isinstance(type_, pa.UuidType):
-        return pa.ExtensionArray.from_storage(type_, array)
-    return array.cast(type_)
-
-
-def file_schema(schema: Schema) -> pa.Schema:
-    """Return the Arrow schema of a table's data files, with field ids in each field's metadata."""
-    return pa.schema([_compact(f) for f in schema_to_pyarrow(schema, include_field_ids=True)])
-
-
-def _compact(field: pa.Field) -> pa.Field:
-    """Use 32-bit offsets: a row group never holds 2 GiB of one column, and they cost half the memory."""
-    return field.with_type(_compact_type(field.type))
-
-
-def _compact_type(type_: pa.DataType) -> pa.DataType:
-    if pa.types.is_large_string(type_):
-        return pa.string()
-    if pa.types.is_large_binary(type_):
-        return pa.binary()
-    if pa.types.is_struct(type_):
-        return pa.struct([_compact(f) for f in type_])
-    if pa.types.is_large_list(type_) or pa.types.is_list(type_):
-        return pa.list_(_compact(type_.value_field))
-    if pa.types.is_map(type_):
-        return pa.map_(_compact(type_.key_field), _compact(type_.item_field))
-    return type_
 
 
 @contextlib.contextmanager

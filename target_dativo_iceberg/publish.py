@@ -22,10 +22,10 @@ from target_dativo_iceberg import log, names
 from target_dativo_iceberg.commit import Prepared, commit
 from target_dativo_iceberg.contract.versions import REQUIRED
 from target_dativo_iceberg.errors import ConflictError, StoreError, UnknownOutcomeError
-from target_dativo_iceberg.refit import refitted, same_columns
+from target_dativo_iceberg.refit import refitted, same_columns, same_partitions
 from target_dativo_iceberg.store_errors import store_errors
 from target_dativo_iceberg.table_state import columns_of, required_properties
-from target_dativo_iceberg.tables import CHECKPOINT, Destination, Store, contract_properties, created, evolved
+from target_dativo_iceberg.tables import CHECKPOINT, Destination, Store, contract_properties, created
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
@@ -197,7 +197,7 @@ def _prepare(store: Store, change: TableChange, checkpoint: Checkpoint) -> tuple
     _fence(store, destination, table, checkpoint)
     with store_errors(f"staging table {'.'.join(destination.identifier)}"):
         start = created(destination.table) if table is None else table.transaction()
-        transaction = evolved(start, destination.contracts, store.leeway)
+        transaction = store.evolved(start, destination.contracts)
         change = _fitted(store, change, table, transaction, checkpoint)
         _set_properties(transaction, table, change.destination, checkpoint)
         _add_snapshot(transaction, change)
@@ -291,9 +291,9 @@ def _fitted(
     if table is None:
         return change
     columns = columns_of(transaction.table_metadata, before.contracts[-1], store.leeway)
-    now = replace(before, table=table, creates=False, schema=transaction.table_metadata.schema(), columns=columns)
-    if same_columns(before, now):
+    now = replace(before, table=table, creates=False, metadata=transaction.table_metadata, columns=columns)
+    if same_columns(before, now) and same_partitions(change.files, before, now):
         return change
-    log.say(f"table {'.'.join(before.identifier)} was given other columns by another writer; files are written anew")
+    log.say(f"table {'.'.join(before.identifier)} was changed by another writer; files are written anew")
     prefix = names.file_prefix(checkpoint.run_id, checkpoint.epoch)
     return replace(change, destination=now, files=refitted(store, before, now, change.files, prefix))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table
 
-    from target_dativo_iceberg.files import FileWriter
+    from target_dativo_iceberg.arranged import Writer
 
 MARK = "_replayed_at"
 _BATCH_ROWS = 8192
@@ -118,7 +118,7 @@ def marked(table: Table, file: DataFile, replayed: pa.BooleanArray, at: datetime
 class RowGroups:
     """Gathers batches into row groups of a file writer."""
 
-    writer: FileWriter
+    writer: Writer
     _held: list[pa.RecordBatch] = field(default_factory=list)
     _rows: int = 0
     _bytes: int = 0

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from target_dativo_iceberg.files import FileWriter, file_schema, renamed
+from target_dativo_iceberg.arranged import writer_of
+from target_dativo_iceberg.file_columns import file_schema, renamed
 from target_dativo_iceberg.store_errors import store_errors
 
 if TYPE_CHECKING:
@@ -26,6 +27,14 @@ def same_columns(before: Destination, now: Destination) -> bool:
     """Whether files written for one destination mean the same in the other."""
     wanted = {i: before.schema.find_column_name(i) for i in before.schema.field_ids}
     return before.columns == now.columns and all(now.schema.find_column_name(i) == n for i, n in wanted.items())
+
+
+def same_partitions(files: Sequence[DataFile], before: Destination, now: Destination) -> bool:
+    """Whether files written for one destination have the partitions and the order that they would have in the other."""
+    orders = {file.sort_order_id for file in files} - {None}
+    return before.metadata.spec() == now.metadata.spec() and all(
+        before.metadata.sort_order_by_id(i) == now.metadata.sort_order_by_id(i) for i in orders if i is not None
+    )
 
 
 def refitted(
@@ -44,7 +53,7 @@ def refitted(
         StoreError: the file store refused.
 
     """
-    writer = FileWriter(store.file_target(now, prefix))
+    writer = writer_of(store.file_target(now, prefix), store.waiting)
     try:
         with store_errors(f"writing files of table {'.'.join(now.identifier)} for its new columns"):
             for file in files:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from target_dativo_iceberg import names, publish, quarantine
+from target_dativo_iceberg.arranged import Writer, writer_of
 from target_dativo_iceberg.errors import ContractError, StoreError
-from target_dativo_iceberg.files import FileWriter
 from target_dativo_iceberg.fitting import fitting
 from target_dativo_iceberg.quarantined import RowGroups, Selection, batches, marked, waiting_files
 from target_dativo_iceberg.read_only import existing_store
@@ -66,7 +66,7 @@ class Attempt:
         self._prefix = names.file_prefix(self._run_id, number)
         self._lanes: dict[str, tuple[Lane, RowGroups]] = {}
         self._destination: Destination | None = None
-        self._writers: list[FileWriter] = []
+        self._writers: list[Writer] = []
         self._sent = False
         self.report = ReplayReport(".".join(identifier), ".".join(self._beside))
 
@@ -129,8 +129,8 @@ class Attempt:
         self.report.table = ".".join(found)
         return found
 
-    def _writer(self, destination: Destination) -> FileWriter:
-        writer = FileWriter(self._store.file_target(destination, self._prefix))
+    def _writer(self, destination: Destination) -> Writer:
+        writer = writer_of(self._store.file_target(destination, self._prefix), self._store.waiting)
         self._writers.append(writer)
         return writer
 

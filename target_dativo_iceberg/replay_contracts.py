@@ -6,12 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from target_dativo_iceberg.contract import choose, load
-from target_dativo_iceberg.contract.model import Contract, ContractSet
+from target_dativo_iceberg.contract.model import Contract, ContractSet, Field
 from target_dativo_iceberg.errors import ContractError
 from target_dativo_iceberg.messages import Schema
 from target_dativo_iceberg.route import Contracts
 from target_dativo_iceberg.stage import META, RESCUED
 from target_dativo_iceberg.streams import Privacies
+from target_dativo_iceberg.tables import FILLED
 
 if TYPE_CHECKING:
     from target_dativo_iceberg.contract.privacy.protection import Privacy
@@ -60,13 +61,18 @@ class Contractor:
         if self._state is None:
             raise ContractError(f"no contract covers stream '{stream}' and its table is gone", "set contract_path")
         keys = tuple(f.name for f in self._state.fields if f.name in self._state.keys)
-        fields = tuple(f for f in self._state.fields if f.name not in (META.name, RESCUED.name))
-        return Contract(stream, fields, primary_key=keys, inferred=True, keys_repeat=True)
+        return Contract(stream, _carried(self._state), primary_key=keys, inferred=True, keys_repeat=True)
 
     def _extended(self, contract: Contract) -> Contract:
         """Under evolution `relaxed`, columns that only the table has came from a SCHEMA and are written too."""
         if self._state is None or contract.policies.get("evolution", self._settings.evolution) != "relaxed":
             return contract
-        known = {f.name.lower() for f in contract.fields} | {META.name, RESCUED.name}
-        fields = (f for f in self._state.fields if f.name.lower() not in known and "__v_" not in f.name)
+        known = {f.name.lower() for f in contract.fields}
+        fields = (f for f in _carried(self._state) if f.name.lower() not in known and "__v_" not in f.name)
         return replace(contract, fields=(*contract.fields, *(replace(f, required=False) for f in fields)))
+
+
+def _carried(state: TableState) -> tuple[Field, ...]:
+    """Return the columns that records carry: all but those that the target fills."""
+    filled = {META.name, RESCUED.name, state.properties.get(FILLED)}
+    return tuple(f for f in state.fields if f.name not in filled)

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from target_dativo_iceberg import log, names
+from target_dativo_iceberg.contract.arrangement import KNOWN, arrangement, fault
 from target_dativo_iceberg.contract.model import Contract, ContractSet, Field, Kind, Type
 from target_dativo_iceberg.contract.policy import evolves_unknown
 from target_dativo_iceberg.contract.singer import Property, contract_of
-from target_dativo_iceberg.errors import ContractError, InputError
+from target_dativo_iceberg.errors import ContractError, InputError, SettingsError
 from target_dativo_iceberg.messages import Schema
 from target_dativo_iceberg.names import QUARANTINE as SUFFIX
 from target_dativo_iceberg.settings import Settings
@@ -33,10 +34,18 @@ class Contracts:
         settings: where contracts are and how streams map to them.
         documents: the contracts that were read; None when no contract_path is set.
 
+    Raises:
+        SettingsError: `partition_by` or `sort_by` cannot be read.
+
     """
 
     def __init__(self, settings: Settings, documents: ContractSet | None = None) -> None:
         self._settings = settings
+        try:
+            self._arrangement = arrangement(settings.partition_by, settings.sort_by)
+        except ValueError as error:
+            hint = f"write a column, or a transform of one: {', '.join(KNOWN)}"
+            raise SettingsError(f"setting 'partition_by' or 'sort_by' is refused: {error}", hint) from None
         self._documents = documents
         self._names = names.Names()
 
@@ -44,10 +53,25 @@ class Contracts:
         """Return the contract of a stream: from the documents, else what its SCHEMA amounts to.
 
         Raises:
-            ContractError: require_contract is set and no document covers the stream.
+            ContractError: require_contract is set and no document covers the stream; or it has no column that
+                `partition_by` or `sort_by` names, or one that does not fit.
             InputError: the SCHEMA cannot be read.
 
         """
+        return self._arranged(self._found(message), message.stream)
+
+    def _arranged(self, contract: Contract, stream: str) -> Contract:
+        """Lay the table out as the settings say, where the contract does not."""
+        partitions = contract.partitions or self._arrangement.partitions
+        sort = contract.sort or self._arrangement.sort
+        problem = fault(contract.fields, partitions, sort)
+        if problem is not None:
+            raise ContractError(
+                f"stream '{stream}': {problem}", "mend partition_by and sort_by, or the contract, or select the column"
+            )
+        return replace(contract, partitions=partitions, sort=sort)
+
+    def _found(self, message: Schema) -> Contract:
         chosen = self._chosen(message.stream)
         if chosen is not None:
             self._check_status(chosen)

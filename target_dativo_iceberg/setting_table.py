@@ -190,6 +190,31 @@ SETTINGS: tuple[Setting, ...] = (
         choices=("append-only",),
     ),
     Setting(
+        "partition_by",
+        "array",
+        [],
+        "How new tables are partitioned, unless their contract says it: columns, or transforms of them, such as "
+        "`day(placed_at)`, `bucket[16](id)`, `truncate[4](code)`. A column `ingest_date` that the contract does not "
+        "have is made and filled with the UTC date of the run.",
+        "load",
+    ),
+    Setting(
+        "sort_by",
+        "array",
+        [],
+        "How the rows of each data file of new tables are sorted, unless the contract says it: columns, with ` desc` "
+        "behind those that go down.",
+        "load",
+    ),
+    Setting(
+        "allow_partition_evolution",
+        "boolean",
+        False,
+        "Give a table that exists the partitions and the sort order asked for, for new rows; rows that are there stay "
+        "where they are. Otherwise a difference is a warning.",
+        "load",
+    ),
+    Setting(
         "target_file_size_mb",
         "integer",
         128,

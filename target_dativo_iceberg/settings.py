@@ -58,6 +58,9 @@ class Settings:
     on_incompatible: str = "fail"
     contract_version_policy: str = "warn"
     load_method: str = "append-only"
+    partition_by: tuple[str, ...] = ()
+    sort_by: tuple[str, ...] = ()
+    allow_partition_evolution: bool = False
     target_file_size_mb: int = 128
     compression: str = "zstd"
     table_properties: Mapping[str, str] = field(default_factory=dict)

@@ -6,13 +6,17 @@ import itertools
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 from pyiceberg.exceptions import NoSuchTableError, TableAlreadyExistsError
 from pyiceberg.table import CreateTableTransaction, StagedTable, Table, Transaction
 
 from target_dativo_iceberg import log
+from target_dativo_iceberg.arranged import Waiting
 from target_dativo_iceberg.catalogs import open_branch, open_catalog
+from target_dativo_iceberg.contract.arrangement import INGEST_DATE, dated, is_dated
 from target_dativo_iceberg.contract.evolution import plan
 from target_dativo_iceberg.contract.model import Contract
 from target_dativo_iceberg.contract.stable_names import STABLE_IDS, stable_ids
@@ -29,17 +33,22 @@ from target_dativo_iceberg.contract.steps import (
 from target_dativo_iceberg.errors import EvolutionError, StoreError
 from target_dativo_iceberg.files import FileTarget
 from target_dativo_iceberg.iceberg_types import iceberg_schema, iceberg_type
+from target_dativo_iceberg.partitions import file_order, order_of, rearrange, spec_of
 from target_dativo_iceberg.store_errors import store_errors
 from target_dativo_iceberg.table_state import columns_of, leeway_of, state_of
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
     from pyiceberg.schema import Schema
+    from pyiceberg.table.metadata import TableMetadata
 
     from target_dativo_iceberg.settings import Settings
 
 Identifier = tuple[str, ...]
 CHECKPOINT = "dativo.checkpoint."
+# Names the column that the target fills in a table.
+FILLED = "dativo.filled-column"
+_LEAST_WAITING = 24 << 20
 _MIB = 1 << 20
 _NEW_TABLE_PROPERTIES = {
     "write.parquet.compression-codec": "zstd",
@@ -59,7 +68,7 @@ class Destination:
         contracts: those it is written by in this epoch, in order; each may evolve it further.
         table: the table as loaded, or staged when it does not exist yet.
         creates: the publish creates it.
-        schema: its schema after all evolution; data files are written with it.
+        metadata: its metadata after all evolution; data files are written by its schema, partition spec and order.
         columns: contract column → the table's column for its values, where that has another name.
 
     """
@@ -68,13 +77,22 @@ class Destination:
     contracts: tuple[Contract, ...]
     table: Table
     creates: bool
-    schema: Schema
+    metadata: TableMetadata
     columns: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def schema(self) -> Schema:
+        """The schema that data files are written with."""
+        return self.metadata.schema()
+
+    @property
     def evolves(self) -> bool:
-        """Whether the publish changes the schema of a table that exists."""
-        return self.schema != self.table.schema()
+        """Whether the publish changes columns, partitions or order of a table that exists."""
+        return _layout(self.metadata) != _layout(self.table.metadata)
+
+
+def _layout(metadata: TableMetadata) -> tuple[Schema, int, int]:
+    return metadata.schema(), metadata.default_spec_id, metadata.default_sort_order_id
 
 
 class Store:
@@ -86,6 +104,7 @@ class Store:
 
     Attributes:
         checkpoints: by table and property name, the checkpoints as this run last saw or wrote them.
+        waiting: rows that wait for the others of their partition.
 
     """
 
@@ -96,6 +115,8 @@ class Store:
         self._remembered: set[Identifier] = set()
         self.checkpoints: dict[tuple[Identifier, str], str] = {}
         self.leeway = leeway_of(settings)
+        self.waiting = Waiting(max(_LEAST_WAITING, (settings.memory_limit_mb - 256) * _MIB // 4))
+        self._date = datetime.now(UTC).date()
 
     def load(self, identifier: Identifier) -> Table | None:
         """Return a table as it is now, or None.
@@ -124,6 +145,7 @@ class Store:
 
         """
         found = self.load(identifier) if before is None else before.table
+        contract = dated(contract, always=found is not None and FILLED in found.properties)
         staged = self._staged(identifier, contract) if found is None else None
         if found is None and staged is None:
             found = self.load(identifier)
@@ -134,10 +156,17 @@ class Store:
             raise StoreError(f"table {'.'.join(identifier)} was made and dropped meanwhile", "run again")
         creates = before.creates if before else found is None
         contracts = (*(before.contracts if before else ()), contract)
-        after = evolved(table.transaction(), contracts, self.leeway).table_metadata
-        return Destination(
-            identifier, contracts, table, creates, after.schema(), columns_of(after, contract, self.leeway)
-        )
+        after = self.evolved(table.transaction(), contracts).table_metadata
+        return Destination(identifier, contracts, table, creates, after, columns_of(after, contract, self.leeway))
+
+    def evolved(self, transaction: Transaction, contracts: Iterable[Contract]) -> Transaction:
+        """Apply to a transaction what its table needs for each contract in turn, as far as the settings let it.
+
+        Raises:
+            EvolutionError: the table cannot take a contract's rows.
+
+        """
+        return evolved(transaction, contracts, self.leeway, respec=self._settings.allow_partition_evolution)
 
     def _see(self, identifier: Identifier, table: Table) -> None:
         """Keep the checkpoints a table has when this run first looks at it."""
@@ -157,8 +186,13 @@ class Store:
         properties = _NEW_TABLE_PROPERTIES | contract_properties(contract) | dict(self._settings.table_properties)
         with store_errors(f"preparing table {'.'.join(identifier)}"):
             try:
+                schema = iceberg_schema(contract)
                 transaction = self.catalog.create_table_transaction(
-                    identifier, iceberg_schema(contract), properties=properties
+                    identifier,
+                    schema,
+                    partition_spec=spec_of(contract, schema),
+                    sort_order=order_of(contract, schema),
+                    properties=properties,
                 )
             except TableAlreadyExistsError:
                 return None
@@ -191,14 +225,17 @@ class Store:
 
     def file_target(self, destination: Destination, prefix: str) -> FileTarget:
         """Return how to write a destination's data files; `prefix` starts their names and must be unique."""
-        metadata = destination.table.metadata
+        metadata = destination.metadata
+        fills = {INGEST_DATE: pa.scalar(self._date, pa.date32())} if is_dated(destination.contracts[-1]) else {}
         return FileTarget(
             io=destination.table.io,
             locations=destination.table.location_provider(),
             schema=destination.schema,
             columns=destination.columns,
-            spec_id=metadata.default_spec_id,
+            spec=metadata.spec(),
+            order=file_order(metadata),
             properties=dict(metadata.properties),
+            fills=fills,
             compression=self._settings.compression,
             target_bytes=self._settings.target_file_size_mb * _MIB,
             prefix=f"{prefix}-{uuid.uuid4().hex[:8]}",
@@ -211,11 +248,20 @@ class Store:
 def contract_properties(contract: Contract) -> dict[str, str]:
     """Return the table properties that describe the contract to people and to the next plan."""
     ids = stable_ids(contract)
-    return dict(contract.properties) | ({STABLE_IDS: ids} if ids else {})
+    filled = {FILLED: INGEST_DATE} if is_dated(contract) else {}
+    return dict(contract.properties) | filled | ({STABLE_IDS: ids} if ids else {})
 
 
-def evolved(transaction: Transaction, contracts: Iterable[Contract], leeway: Leeway) -> Transaction:
+def evolved(
+    transaction: Transaction, contracts: Iterable[Contract], leeway: Leeway, *, respec: bool = False
+) -> Transaction:
     """Apply to a transaction what its table needs for each contract in turn.
+
+    Args:
+        transaction: of the table.
+        contracts: whose rows are to be written, in order.
+        leeway: how far columns may change.
+        respec: whether partitions and sort order may.
 
     Raises:
         EvolutionError: the table cannot take a contract's rows.
@@ -225,6 +271,7 @@ def evolved(transaction: Transaction, contracts: Iterable[Contract], leeway: Lee
         steps = _steps(transaction, contract, leeway)
         if steps:
             evolve(transaction, steps)
+        rearrange(transaction, contract, allowed=respec)
     return transaction
 
 
@@ -238,8 +285,6 @@ def _steps(transaction: Transaction, contract: Contract, leeway: Leeway) -> tupl
             f"table {name} cannot take the rows of '{contract.name}': {'; '.join(found.problems)}",
             _hint(found, leeway.under(contract)),
         )
-    if not transaction.table_metadata.spec().is_unpartitioned():
-        raise EvolutionError(f"table {name} is partitioned, which is not supported yet", "load into another table")
     return found.steps
 
 

@@ -134,6 +134,7 @@ class Field:
         encrypted_name: ODCS `encryptedName`, or empty.
         stable_id: ODCS property id (3.1+), or empty; survives a rename.
         action: `dativo.onViolation` of the property, or None for the policy's.
+        filled: the target fills it, records do not carry it.
 
     """
 
@@ -150,6 +151,7 @@ class Field:
     encrypted_name: str = ""
     stable_id: str = ""
     action: str | None = None
+    filled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,14 @@ class Partition:
 
     field: str
     transform: str = "identity"
+
+
+@dataclass(frozen=True, slots=True)
+class SortKey:
+    """One column of a sort order; nulls come first ascending and last descending, as Iceberg has it."""
+
+    field: str
+    descending: bool = False
 
 
 class CheckKind(StrEnum):
@@ -220,6 +230,7 @@ class Contract:
         fields: the columns, in order.
         primary_key: names of key columns, by position; all are required.
         partitions: partition fields, by position.
+        sort: sort keys, in order.
         checks: aggregate quality checks.
         description: table comment.
         id, version, api_version, status, sha256, source: of the document; empty when the SCHEMA is the
@@ -238,6 +249,7 @@ class Contract:
     primary_key: tuple[str, ...] = ()
     physical_name: str = ""
     partitions: tuple[Partition, ...] = ()
+    sort: tuple[SortKey, ...] = ()
     checks: tuple[Check, ...] = ()
     description: str = ""
     id: str = ""

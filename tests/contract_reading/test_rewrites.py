@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from target_dativo_iceberg.contract import Contract, ContractSet, Note, RuleKind, Severity, load
+from target_dativo_iceberg.contract import Contract, ContractSet, Note, Partition, RuleKind, Severity, load
 from target_dativo_iceberg.contract.reading.document import plain
 from target_dativo_iceberg.contract.reading.normalise import FrontDoor, normalise
 from target_dativo_iceberg.contract.reading.yaml_text import parse
@@ -286,9 +286,17 @@ def test_dativos_extra_keys_have_their_place_in_odcs() -> None:
 def test_the_target_block_sets_partitions_and_policies() -> None:
     loaded = load(CONTRACTS / "orders_flat.yaml")
     (orders,) = loaded.contracts
-    assert [partition.field for partition in orders.partitions] == ["ordered_on"]
+    assert [partition.field for partition in orders.partitions] == ["ordered_on", "ingest_date"]
     assert (orders.policies["evolution"], orders.policies["partition_by"]) == ("relaxed", ["ordered_on", "ingest_date"])
-    assert any("'ingest_date', which is no column" in note.message for note in loaded.notes)
+    assert not any("partitioning" in note.message for note in loaded.notes)
+
+
+def test_the_target_block_takes_transforms_and_notes_what_is_no_column(read: Callable[..., ContractSet]) -> None:
+    flat = "name: a\nschema: [{name: c, type: date}, {name: d, type: string}]\n"
+    loaded = read(f"{flat}target: {{partitioning: ['bucket[4](d)', month(c), e, 'day(f)']}}\n")
+    assert loaded.contracts[0].partitions == (Partition("d", "bucket[4]"), Partition("c", "month"))
+    said = [note.message for note in loaded.notes if "partitioning" in note.message]
+    assert said == [f"'partitioning' names '{text}', which is no column here" for text in ("e", "day(f)")]
 
 
 def test_the_wrapper_is_hoisted_and_governance_replaces_compliance() -> None:

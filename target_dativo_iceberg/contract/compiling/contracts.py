@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from target_dativo_iceberg.contract.arrangement import KNOWN, TRANSFORMS, arrangement, fault, transform
 from target_dativo_iceberg.contract.compiling.custom_properties import Reading, chosen, policies, setting, settings
 from target_dativo_iceberg.contract.compiling.fields import fields_of
 from target_dativo_iceberg.contract.compiling.properties import table_properties
@@ -25,17 +25,6 @@ if TYPE_CHECKING:
 
 _NESTED = frozenset({Kind.STRUCT, Kind.LIST, Kind.MAP})
 _NO_KEY = _NESTED | {Kind.FLOAT, Kind.DOUBLE, Kind.JSON}
-_DAYS = frozenset({Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ})
-_TRANSFORMS: dict[str, frozenset[Kind]] = {
-    "identity": frozenset(Kind) - _NESTED,
-    "year": _DAYS,
-    "month": _DAYS,
-    "day": _DAYS,
-    "hour": _DAYS - {Kind.DATE},
-    "bucket": frozenset(Kind) - _NESTED - {Kind.FLOAT, Kind.DOUBLE, Kind.BOOLEAN},
-    "truncate": frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.STRING, Kind.JSON, Kind.BINARY}),
-}
-_TRANSFORM = re.compile(r"([a-z]+)(?: ?[\[(] ?([1-9][0-9]{0,8}) ?[\])])?")
 # Custom properties that describe the table (they become table properties) rather than set a policy.
 _DESCRIBING = ("finops", "source_type", "object", "classification", "compliance", "change_management")
 # Custom properties that set a policy of evolution, with the words they know.
@@ -92,7 +81,6 @@ def _contract(root: Place, table: Place, canonical: Canonical, sha256: str, note
         fields=required,
         primary_key=key,
         physical_name=table.text("physicalName"),
-        partitions=_partitions(members, fields),
         checks=unique_checks(reading.checks),
         description=table.text("description") or _purpose(root),
         id=root.text("id"),
@@ -108,7 +96,7 @@ def _contract(root: Place, table: Place, canonical: Canonical, sha256: str, note
         | ({"contract.api-version": canonical.api_version} if canonical.api_version else {}),
     )
     notes.extend(doubtful_columns(made, table))
-    return made
+    return _arranged(made, table, members, reading)
 
 
 def _purpose(root: Place) -> str:
@@ -151,7 +139,36 @@ def _position(place: Place, key: str) -> float:
     return position if position is not None and position >= 0 else float("inf")
 
 
-# ---- partitions ----
+# ---- partitions and sort order ----
+
+
+def _arranged(contract: Contract, table: Place, members: Mapping[str, Place], reading: Reading) -> Contract:
+    """Return a contract with its partitions and sort order; lists of the object win over flags of its properties."""
+    listed = {name: _listed(table, name) for name in ("partitionBy", "sortBy")}
+    place = settings(table)
+    try:
+        given = arrangement(listed["partitionBy"], listed["sortBy"])
+    except ValueError as error:
+        at = next(place[name] for name, texts in listed.items() if texts)
+        raise at.error(str(error), f"write a column, or a transform of one: {', '.join(KNOWN)}", "value") from None
+    flagged = _partitions(members, contract.fields)
+    if given.partitions and flagged and given.partitions != flagged:
+        reading.say(place["partitionBy"], "partitionBy wins over 'partitioned' of the properties", "value")
+    made = replace(contract, partitions=given.partitions or flagged, sort=given.sort)
+    problem = fault(made.fields, made.partitions, made.sort)
+    if problem is not None:
+        where = place.get("partitionBy") or place.get("sortBy")
+        hint = "name columns of this object, each with a transform that fits it"
+        raise where.error(problem, hint, "value") if where else table.error(problem, hint, "properties")
+    return made
+
+
+def _listed(table: Place, name: str) -> tuple[str, ...]:
+    """Return a custom property that is a list, or a text with commas."""
+    custom = settings(table).get(name)
+    if custom is None:
+        return ()
+    return tuple(part.strip() for text in custom.texts("value") for part in text.split(",") if part.strip())
 
 
 def _partitions(members: Mapping[str, Place], fields: tuple[Field, ...]) -> tuple[Partition, ...]:
@@ -167,17 +184,17 @@ def _partitions(members: Mapping[str, Place], fields: tuple[Field, ...]) -> tupl
 def _transform(place: Place, field: Field) -> str:
     custom = settings(place).get("partitionTransform")
     where, key = (custom, "value") if custom else (place, "partitioned")
-    match = _TRANSFORM.fullmatch(setting(place, "partitionTransform").lower().strip() or "identity")
-    name = match[1] if match else ""
-    if match is None or name not in _TRANSFORMS or (match[2] is None) == (name in ("bucket", "truncate")):
-        known = ("identity", "year", "month", "day", "hour", "bucket[16]", "truncate[4]")
-        raise where.error(
-            "the partition transform is not known", nearest(name, known, f"use one of {', '.join(known)}"), key
-        )
-    if field.type.kind not in _TRANSFORMS[name]:
+    text = setting(place, "partitionTransform") or "identity"
+    try:
+        found = transform(text)
+    except ValueError as error:
+        hint = nearest(text.partition("[")[0], KNOWN, f"use one of {', '.join(KNOWN)}")
+        raise where.error(str(error), hint, key) from None
+    name = found.partition("[")[0]
+    if field.type.kind not in TRANSFORMS[name]:
         message = f"partition transform {name} does not fit a column of type {field.type.kind.value}"
         raise where.error(message, "choose another column or transform", key)
-    return f"{name}[{match[2]}]" if match[2] else name
+    return found
 
 
 # ---- policies ----

@@ -52,9 +52,11 @@ def sealed_contract(
     if members.unchanged and not properties:
         return contract
     kept = tuple(c for c in contract.checks if not _needs_clear(c, members, decided))
+    names = {output.field.name for output in members.outputs}
     return replace(
         contract,
         fields=tuple(output.field for output in members.outputs),
+        sort=tuple(key for key in contract.sort if key.field in names),
         primary_key=tuple(dict.fromkeys(moved.get(name, name) for name in contract.primary_key)),
         checks=kept,
         properties=dict(contract.properties) | dict(properties),

@@ -6,6 +6,7 @@ import re
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from target_dativo_iceberg.contract.arrangement import INGEST_DATE, partition
 from target_dativo_iceberg.contract.reading.document import Block, Items, Place, block, items, nearest
 from target_dativo_iceberg.contract.reading.normalise_property import add_items, custom_properties
 from target_dativo_iceberg.contract.reading.normalise_quality import quality_rule
@@ -203,30 +204,32 @@ def _encrypts(root: Place) -> bool:
 
 
 def _target(root: Place, rewriting: Rewriting) -> None:
-    """`target.partitioning` names the columns that partition the table, in order."""
+    """`target.partitioning` says how the table is partitioned, in order; dativo fills `ingest_date` itself."""
     target = root.child("target")
-    names = target.texts("partitioning") if target else ()
-    if target is None or not names:
+    texts = target.texts("partitioning") if target else ()
+    if target is None or not texts or not root.children("schema"):
         return
-    if root.children("schema"):
-        found = _partitioned(root, names)
-        for name in sorted(set(names) - found):
-            rewriting.say(target, f"'partitioning' names '{name}', which is no column here", "partitioning")
+    known = {column.text("name") for column in root.children("schema")[0].children("properties")} | {INGEST_DATE}
+    kept = [text for text in texts if any(name in known for name in (text, _partitioned(text)))]
+    for text in texts:
+        if text not in kept:
+            rewriting.say(target, f"'partitioning' names '{text}', which is no column here", "partitioning")
+    if kept:
+        line = target.line("partitioning")
+        listed = Items(line)
+        for text in kept:
+            listed.put(text, line)
+        first = root.children("schema")[0].block.twin()
+        add_items(first, "customProperties", custom_properties(line, {"partitionBy": listed}), line)
+        _replace_first(root, "customProperties", first["customProperties"])
 
 
-def _partitioned(root: Place, names: tuple[str, ...]) -> set[str]:
-    first = root.children("schema")[0]
-    changed = Items(first.line("properties"))
-    found = set()
-    for column in first.children("properties"):
-        twin = column.block.twin()
-        if column.text("name") in names:
-            found.add(column.text("name"))
-            twin.put("partitioned", True)
-            twin.put("partitionKeyPosition", names.index(column.text("name")) + 1)
-        changed.put(twin, twin.line)
-    _replace_first(root, "properties", changed)
-    return found
+def _partitioned(text: str) -> str:
+    """Return the column in a text such as `day(placed_at)`; the text itself if it cannot be read."""
+    try:
+        return partition(text).field
+    except ValueError:
+        return text
 
 
 def _replace_first(root: Place, key: str, value: Items) -> None:

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from target_dativo_iceberg.errors import ContractError
 
 # Texts are padded with zeros to the width of their class; the length is part of the key.
-_WIDTHS = (32, 64, 128, 256)
+WIDTHS = (32, 64, 128, 256)
 _LOW = pa.scalar(0xFFFFFFFF, pa.uint64())
 _HIGH = pa.scalar(0xFFFFFFFF00000000, pa.uint64())
 _HALF = pa.scalar(32, pa.uint64())
@@ -133,7 +133,7 @@ def _exact(column: pa.Array) -> pa.Array | None:
         # Adding zero turns -0.0 into 0.0, which it equals.
         return pc.add(column.cast(pa.float64()), 0.0).view(pa.int64())
     if pa.types.is_decimal128(type_) and type_.precision <= 18:
-        return _lanes(column)[0].view(pa.int64())
+        return lanes(column)[0].view(pa.int64())
     if pa.types.is_boolean(type_):
         return column.cast(pa.int64())
     if pa.types.is_integer(type_) or pa.types.is_temporal(type_):
@@ -144,25 +144,24 @@ def _exact(column: pa.Array) -> pa.Array | None:
 def _words(column: pa.Array, part: _Multilinear) -> list[pa.Array]:
     """Return 32-bit words, as uint64 columns, that tell the values of a column apart."""
     exact = _exact(column)
-    lanes = [exact.view(pa.uint64())] if exact is not None else list(_column_hash(column, part))
-    return _halves(lanes)
+    return _halves([exact.view(pa.uint64())] if exact is not None else _column_hash(column, part))
 
 
 def _column_hash(column: pa.Array, part: _Multilinear) -> tuple[pa.Array, pa.Array]:
     if pa.types.is_decimal128(column.type):
-        return part.hash(_halves(_lanes(column)))
+        return part.hash(_halves(lanes(column)))
     return _text_hash(column.cast(pa.binary()), part)
 
 
-def _lanes(column: pa.Array) -> list[pa.Array]:
+def lanes(column: pa.Array) -> list[pa.Array]:
     """Return the two 64-bit halves of 128-bit decimals."""
-    lanes = pa.Array.from_buffers(pa.uint64(), 2 * len(column), [None, column.buffers()[1]], offset=2 * column.offset)
-    pairs = pa.FixedSizeListArray.from_arrays(lanes, 2)
+    halves = pa.Array.from_buffers(pa.uint64(), 2 * len(column), [None, column.buffers()[1]], offset=2 * column.offset)
+    pairs = pa.FixedSizeListArray.from_arrays(halves, 2)
     return [pc.list_element(pairs, 0), pc.list_element(pairs, 1)]
 
 
-def _halves(lanes: Sequence[pa.Array]) -> list[pa.Array]:
-    return [half for lane in lanes for half in (pc.bit_wise_and(lane, _LOW), pc.shift_right(lane, _HALF))]
+def _halves(wide: Sequence[pa.Array]) -> list[pa.Array]:
+    return [half for lane in wide for half in (pc.bit_wise_and(lane, _LOW), pc.shift_right(lane, _HALF))]
 
 
 # ---- texts ----
@@ -172,14 +171,14 @@ def _text_hash(values: pa.Array, part: _Multilinear) -> tuple[pa.Array, pa.Array
     """Hash texts by classes of length, so that a long one does not widen all others."""
     lengths = pc.binary_length(values)
     longest = pc.max(lengths).as_py() or 0
-    if longest <= _WIDTHS[0] or (longest <= _WIDTHS[-1] and pc.min(lengths).as_py() > longest // 2):
+    if longest <= WIDTHS[0] or (longest <= WIDTHS[-1] and pc.min(lengths).as_py() > longest // 2):
         return _padded_hash(values, lengths, longest, part)
     rows, first, second = [], [], []
-    for low, high in zip((-1, *_WIDTHS), (*_WIDTHS, longest), strict=True):
+    for low, high in zip((-1, *WIDTHS), (*WIDTHS, longest), strict=True):
         here = pc.indices_nonzero(pc.and_(pc.greater(lengths, low), pc.less_equal(lengths, high)))
         if len(here):
             some, their = values.take(here), lengths.take(here)
-            halves = _padded_hash(some, their, high, part) if high in _WIDTHS else _digest_hash(some, their, part)
+            halves = _padded_hash(some, their, high, part) if high in WIDTHS else _digest_hash(some, their, part)
             rows.append(here.cast(pa.int64()))
             first.append(halves[0])
             second.append(halves[1])
@@ -189,10 +188,10 @@ def _text_hash(values: pa.Array, part: _Multilinear) -> tuple[pa.Array, pa.Array
 
 def _padded_hash(values: pa.Array, lengths: pa.Array, longest: int, part: _Multilinear) -> tuple[pa.Array, pa.Array]:
     width = max(4, -(-longest // 4) * 4)
-    return part.hash([lengths.cast(pa.uint64()), *_pieces(_padded(values, lengths, width), width)])
+    return part.hash([lengths.cast(pa.uint64()), *pieces(padded(values, lengths, width), width)])
 
 
-def _padded(values: pa.Array, lengths: pa.Array, width: int) -> pa.Array:
+def padded(values: pa.Array, lengths: pa.Array, width: int) -> pa.Array:
     """Return values of exactly `width` bytes, filled up with zeros."""
     if pc.min(lengths).as_py() == width:
         return values
@@ -200,7 +199,7 @@ def _padded(values: pa.Array, lengths: pa.Array, width: int) -> pa.Array:
     return pc.binary_join_element_wise(values, fill, pa.scalar(b""))
 
 
-def _pieces(values: pa.Array, width: int) -> list[pa.Array]:
+def pieces(values: pa.Array, width: int) -> list[pa.Array]:
     """Return texts of one width as columns of 32-bit words."""
     _, offsets, data = values.buffers()
     start = pa.Array.from_buffers(pa.int32(), 1, [None, offsets], offset=values.offset)[0].as_py()
@@ -214,7 +213,7 @@ def _pieces(values: pa.Array, width: int) -> list[pa.Array]:
 
 def _digest_hash(values: pa.Array, lengths: pa.Array, part: _Multilinear) -> tuple[pa.Array, pa.Array]:
     digests = [hashlib.blake2b(v, digest_size=16, key=part.secret).digest() for v in values.to_pylist()]
-    return part.hash([lengths.cast(pa.uint64()), *_pieces(pa.array(digests, pa.binary()), 16)])
+    return part.hash([lengths.cast(pa.uint64()), *pieces(pa.array(digests, pa.binary()), 16)])
 
 
 class _Multilinear:
