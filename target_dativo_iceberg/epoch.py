@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from target_dativo_iceberg import names, quarantine
+from target_dativo_iceberg.errors import ViolationError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,14 +21,16 @@ if TYPE_CHECKING:
 
     from target_dativo_iceberg.arranged import Writer
     from target_dativo_iceberg.contract.model import Contract
+    from target_dativo_iceberg.publish import TableChange
     from target_dativo_iceberg.quarantine import Rejected
     from target_dativo_iceberg.report import StreamReport
     from target_dativo_iceberg.settings import Settings
+    from target_dativo_iceberg.table_rows import Rows
     from target_dativo_iceberg.tables import Destination, Store
 
 Identifier = tuple[str, ...]
-# Problems found in the tables of a catalog.
-Audit = Callable[["Store"], Sequence[str]]
+# Finds problems in the rows of tables.
+Audit = Callable[["Rows"], Sequence[str]]
 # Raises when a table with these properties may not be written.
 TableCheck = Callable[[Mapping[str, str]], None]
 _GROUP_ROWS = 131_072
@@ -181,9 +184,11 @@ class Epoch:
             counts: the epoch's counts by stream.
             state: SHA-256 of the STATE it ends with, hex, or empty.
             previous: SHA-256 of the STATE before.
-            audits: what publisher `branch` asks of the tables before it merges.
+            audits: what is asked of the tables before readers see them: by publisher `branch` of the branch that is
+                to be merged, by `commit` of the tables as they are and the files that are to be added.
 
         Raises:
+            ViolationError: an audit failed; nothing of the epoch is visible.
             StoreError: nothing of the epoch is visible.
 
         """
@@ -191,7 +196,6 @@ class Epoch:
             self._flush(table)
             self._run(lambda t=table: self._finish(t))  # type: ignore[misc]
         self._wait()
-        self._sent = True
         snapshots = self._encoder.submit(self._publish, counts, state, previous, audits).result()
         for table in self._tables.values():
             self._enter(table, counts, snapshots)
@@ -214,15 +218,18 @@ class Epoch:
             for t in self._tables.values()
             if t.destination is not None and (t.files or t.destination.creates or t.destination.evolves)
         ]
-        self._sent = True
         if not changes:
             return {}
+        store = self._store.result()
         if settings.publish == "branch":
             from target_dativo_iceberg import audited  # noqa: PLC0415 - only for Nessie
 
-            audit = audited.all_of(audited.row_counts(changes), *audits)
-            return audited.publish_audited(self._store.result(), settings, changes, checkpoint, audit)
-        return publish.publish(self._store.result(), changes, checkpoint)
+            self._sent = True
+            audit = audited.all_of(audited.row_counts(changes), *(_on_branch(a) for a in audits))
+            return audited.publish_audited(store, settings, changes, checkpoint, audit)
+        _refuse_failed(audits, store, changes)
+        self._sent = True
+        return publish.publish(store, changes, checkpoint)
 
     def _summary(self, table: _Table, counts: Mapping[str, StreamReport]) -> dict[str, str]:
         settings, stream = self._settings, counts.get(table.stream)
@@ -263,6 +270,24 @@ class Epoch:
             if table.destination is not None:
                 for file in table.files:
                     _delete(table.destination, file.file_path)
+
+
+def _on_branch(audit: Audit) -> Callable[[Store], Sequence[str]]:
+    from target_dativo_iceberg.table_rows import published  # noqa: PLC0415 - PyIceberg loads on this thread
+
+    return lambda store: audit(published(store))
+
+
+def _refuse_failed(audits: Sequence[Audit], store: Store, changes: Sequence[TableChange]) -> None:
+    """Audit tables before anything is published."""
+    if not audits:
+        return
+    from target_dativo_iceberg.table_rows import about_to_be  # noqa: PLC0415 - PyIceberg loads on this thread
+
+    rows = about_to_be(store, changes)
+    problems = [problem for audit in audits for problem in audit(rows)]
+    if problems:
+        raise ViolationError(f"the audit failed: {'; '.join(problems)}", "mend the data or the contract")
 
 
 def _delete(destination: Destination, path: str) -> None:

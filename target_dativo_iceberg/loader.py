@@ -222,10 +222,8 @@ class Loader:
             self._fit(stream)
         self._streams[message.stream] = stream
         contract, counts = stream.contract, self._counts(message.stream)
-        if stream.ordered.table_checks and self._settings.publish != "branch":
-            log.once(
-                f"stream '{message.stream}': its quality checks of scope table need publish 'branch'; they are not run"
-            )
+        if stream.ordered.wants_table:
+            self._encoder.submit(_learn_keys, stream, self._store).result()
         counts.table = ".".join(stream.identifier)
         counts.contract = f"{contract.id or contract.name} {contract.version}".strip() if not contract.inferred else ""
         self._bind(stream)
@@ -454,3 +452,10 @@ def _open_store(settings: Settings) -> Store:
         for branch in sweep(settings):
             log.say(f"branch '{branch}' of an earlier run was swept")
     return store
+
+
+def _learn_keys(stream: Stream, store: Future[Store]) -> None:
+    """Tell a stream the keys of its table; runs on the encoder thread, where PyIceberg is."""
+    from target_dativo_iceberg.table_rows import published  # noqa: PLC0415
+
+    stream.ordered.learn(stream.identifier, published(store.result()))

@@ -57,7 +57,7 @@ def refitted(
     try:
         with store_errors(f"writing files of table {'.'.join(now.identifier)} for its new columns"):
             for file in files:
-                for group in _groups(before, file):
+                for group in staged_groups(before, file):
                     writer.write(group.to_batches())
         return writer.finish()
     except BaseException:
@@ -65,8 +65,8 @@ def refitted(
         raise
 
 
-def _groups(before: Destination, file: DataFile) -> Iterator[pa.Table]:
-    """Read a data file by row groups, its columns under the contract's names."""
+def staged_groups(before: Destination, file: DataFile) -> Iterator[pa.Table]:
+    """Read a data file of this run by row groups, its columns under the contract's names."""
     named = file_schema(before.schema)
     contract = {column: name for name, column in before.columns.items()}
     kept = [i for i, f in enumerate(named) if f.name in contract or f.name not in before.columns]

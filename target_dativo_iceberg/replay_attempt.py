@@ -21,6 +21,7 @@ from target_dativo_iceberg.read_only import existing_store
 from target_dativo_iceberg.replay import ReplayReport
 from target_dativo_iceberg.replay_contracts import Contractor
 from target_dativo_iceberg.replay_lane import Lane
+from target_dativo_iceberg.table_rows import published
 from target_dativo_iceberg.table_state import state_of
 
 if TYPE_CHECKING:
@@ -111,9 +112,9 @@ class Attempt:
     def _lane(self, stream: str, contracts: Contractor) -> tuple[Lane, RowGroups]:
         if stream not in self._lanes:
             lane = Lane(stream, self._settings, contracts.privacy(stream), self._scratch)
-            self._destination = self._store.destination(
-                self._table(stream, lane.written), lane.written, self._destination
-            )
+            table = self._table(stream, lane.written)
+            self._destination = self._store.destination(table, lane.written, self._destination)
+            lane.learn(table, published(self._store))
             self._lanes[stream] = lane, RowGroups(self._writer(self._destination))
         return self._lanes[stream]
 

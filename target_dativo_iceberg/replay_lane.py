@@ -28,6 +28,7 @@ from target_dativo_iceberg.streams import Ordered
 if TYPE_CHECKING:
     from target_dativo_iceberg.contract.privacy.protection import Privacy
     from target_dativo_iceberg.settings import Settings
+    from target_dativo_iceberg.table_rows import Rows
 
 _MALFORMED = "malformed"
 _REDACTED = "redacted"
@@ -71,10 +72,15 @@ class Lane:
         policy = _policy(settings, privacy.clear)
         self._judge = Judge(contract, policy)
         self._plan = Plan(contract, {}, bare=True, keeps_unknown=self._judge.keeps_unknown)
-        self._ordered = Ordered(as_kept, self._judge, scratch)
+        self._ordered = Ordered(as_kept, self._judge, scratch, settings.unique_check)
         rescues = self._judge.unknown_action is Action.RESCUE
         self.written = replace(contract, fields=(*contract.fields, RESCUED)) if rescues else contract
         self._unjudged = _Unjudged(privacy, repeats=policy.classes[Klass.DUPLICATE_KEY] is not Action.KEEP)
+
+    def learn(self, identifier: tuple[str, ...], rows: Rows) -> None:
+        """Learn the keys of the table, if records may not repeat these."""
+        if self._ordered.wants_table:
+            self._ordered.learn(identifier, rows)
 
     def judge(self, rows: pa.RecordBatch) -> Judged:
         """Judge rows of the quarantine table, all of this stream."""

@@ -128,6 +128,15 @@ SETTINGS: tuple[Setting, ...] = (
         "contract",
     ),
     Setting(
+        "unique_check",
+        "string",
+        "run",
+        "Among which rows a primary key or unique property may be once: those of the epoch (batch), of the run, of the "
+        "table (its keys are read at the start; other writers' rows of meanwhile are not seen).",
+        "contract",
+        choices=("batch", "run", "table"),
+    ),
+    Setting(
         "max_violations",
         "integer",
         None,

@@ -51,6 +51,7 @@ class Settings:
     privacy: Any = None
     privacy_key: str | None = None
     require_privacy_rule: bool = False
+    unique_check: str = "run"
     max_violations: int | None = None
     max_violation_pct: float | None = None
     max_violation_min_rows: int = 0

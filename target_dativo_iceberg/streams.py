@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from target_dativo_iceberg import log
 from target_dativo_iceberg.batch import Plan
 from target_dativo_iceberg.contract.findings import Violation
-from target_dativo_iceberg.contract.model import Check, Contract, Field
+from target_dativo_iceberg.contract.model import Check, Contract, Field, Type
 from target_dativo_iceberg.contract.policy import Action, policy_of, strongest
 from target_dativo_iceberg.contract.privacy.protection import Privacy, compile_privacy, load_key, read_rules
 from target_dativo_iceberg.contract.quality.checks import CheckResult, Quality
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from target_dativo_iceberg.messages import Schema
     from target_dativo_iceberg.route import Contracts
     from target_dativo_iceberg.settings import Settings
-    from target_dativo_iceberg.tables import Store
+    from target_dativo_iceberg.table_rows import Rows
 
 _MIB = 1 << 20
 # Of the memory that keys of a stream may take before they go to disk.
@@ -64,20 +64,11 @@ class Stream:
         """Name of the stream."""
         return self.schema.stream
 
-    def audit(self, store: Store) -> list[str]:
-        """Take the contract's checks of scope `table` over the table as it is in a catalog; return what failed."""
-        table = store.load(self.identifier) if self.ordered.table_checks else None
-        if table is None:
-            return []
-
-        from target_dativo_iceberg.table_state import columns_of  # noqa: PLC0415 - PyIceberg is heavy
-
-        stored = columns_of(table.metadata, self.contract, store.leeway)
+    def audit(self, rows: Rows) -> list[str]:
+        """Take the contract's checks of scope `table` over the rows of its table; return what failed."""
 
         def scan(columns: list[str]) -> Iterator[pa.RecordBatch]:
-            names = {stored.get(name, name): name for name in columns}
-            batches = table.scan(selected_fields=tuple(names)).to_arrow_batch_reader()
-            return (batch.rename_columns([names[name] for name in batch.schema.names]) for batch in batches)
+            return rows(self.identifier, self.contract, columns)
 
         results = [quality.table_result(check, scan) for quality, check in self.ordered.table_checks]
         return [f"stream '{self.name}': {r.sentence()}" for r in results if self.judge.fails(r)]
@@ -167,8 +158,13 @@ class Streams:
             Plan(privacy.clear, evidence, bare=True, keeps_unknown=keeps),
             judge,
             privacy,
-            before.ordered if before and not before.ordered else Ordered(privacy, judge, self._scratch),
+            self._ordered(privacy, judge, before),
         )
+
+    def _ordered(self, privacy: Privacy, judge: Judge, before: Stream | None) -> Ordered:
+        if before is not None and before.ordered.follows(privacy, judge):
+            return before.ordered
+        return Ordered(privacy, judge, self._scratch, self._settings.unique_check)
 
 
 class Ordered:
@@ -178,12 +174,16 @@ class Ordered:
         privacy: the contract before and after protection.
         judge: its policy.
         scratch: folder for what does not fit in memory.
+        unique_check: among which rows a key may be once: those of the epoch (`batch`), of the run, of the table.
 
     """
 
-    def __init__(self, privacy: Privacy, judge: Judge, scratch: Path) -> None:
+    def __init__(self, privacy: Privacy, judge: Judge, scratch: Path, unique_check: str = "run") -> None:
         clear = privacy.clear
-        self._unique = Uniqueness(clear, _KEYS_BYTES, scratch)
+        self._scratch = scratch
+        self._scope = unique_check
+        self._unique = self._no_keys_yet(privacy)
+        self._knows_table = False
         unique = [columns for columns, repeat in self._unique.keys if judge.action(repeat) is not Action.KEEP]
         self._judge = judge
         self._privacy = privacy
@@ -195,6 +195,40 @@ class Ordered:
     def __bool__(self) -> bool:
         """Whether rows must come here, in order, before they are protected."""
         return bool(self._unique) or bool(self._clear) or bool(self._sealed)
+
+    def _no_keys_yet(self, privacy: Privacy) -> Uniqueness:
+        """Look for keys among rows in the clear, or as the table has them when they are compared with its own."""
+        contract = privacy.contract if self._scope == "table" else privacy.clear
+        return Uniqueness(contract, _KEYS_BYTES, self._scratch)
+
+    def follows(self, privacy: Privacy, judge: Judge) -> bool:
+        """Go on under a later SCHEMA, unless other keys or checks are asked for; return whether that is so."""
+        before, now = self._privacy, privacy
+        same = (
+            before.clear.primary_key == now.clear.primary_key
+            and before.clear.name == now.clear.name
+            and before.contract.checks == now.contract.checks
+            and before.clear_checks == now.clear_checks
+            and self._unique.keys == self._no_keys_yet(privacy).keys
+            and _types(before.clear).items() <= _types(now.clear).items()
+        )
+        if same:
+            self._privacy, self._judge = privacy, judge
+        return same
+
+    @property
+    def wants_table(self) -> bool:
+        """Whether the keys of the table are to be learnt before the first row."""
+        return self._scope == "table" and bool(self._unique) and not self._knows_table
+
+    def learn(self, identifier: tuple[str, ...], rows: Rows) -> None:
+        """Learn the keys that the table has."""
+        contract = self._privacy.contract
+        for columns, _ in self._unique.keys:
+            names = list(dict.fromkeys(column.partition(".")[0] for column in columns))
+            for batch in rows(identifier, contract, names):
+                self._unique.know(columns, batch)
+        self._knows_table = True
 
     def take(self, staged: Staged) -> Staged:
         """Turn away rows that repeat a key, measure the others, and protect them."""
@@ -209,7 +243,7 @@ class Ordered:
     def _repeats(self, batch: pa.RecordBatch) -> dict[int, list[tuple[Violation, Action]]]:
         """Return, by row, each key that it repeats and what the policy says of that."""
         reasons: dict[int, list[tuple[Violation, Action]]] = {}
-        for repeats in self._unique.repeats(batch):
+        for repeats in self._unique.repeats(self._privacy.apply(batch) if self._scope == "table" else batch):
             action = self._judge.action(repeats.violation)
             for row in pc.indices_nonzero(repeats.rows).to_pylist():
                 reasons.setdefault(row, []).append((repeats.violation, action))
@@ -227,6 +261,8 @@ class Ordered:
 
     def start_epoch(self) -> None:
         """Forget the rows of the epoch that is published."""
+        if self._scope == "batch" and self._unique:
+            self._unique = self._no_keys_yet(self._privacy)
         self._clear.start_epoch()
         self._sealed.start_epoch()
 
@@ -234,6 +270,10 @@ class Ordered:
         """Delete what was kept on disk."""
         self._clear.close()
         self._sealed.close()
+
+
+def _types(contract: Contract) -> dict[str, Type]:
+    return {f.name: f.type for f in contract.fields}
 
 
 def columns_of(staged: Staged, privacy: Privacy) -> pa.RecordBatch:

@@ -53,6 +53,12 @@ class Uniqueness:
         """The columns of each key, and the reason against a row that repeats it."""
         return tuple((distinct.columns, violation) for violation, distinct in self._keys)
 
+    def know(self, columns: Sequence[str], batch: pa.RecordBatch) -> None:
+        """Remember the values of one key in rows that are no records of the run."""
+        for _, distinct in self._keys:
+            if distinct.columns == tuple(columns):
+                distinct.duplicates(batch)
+
     def repeats(self, batch: pa.RecordBatch) -> list[Repeats]:
         """Return the rows that repeat a key of an earlier row of the run, for each key, and remember the batch's keys.
 
@@ -87,7 +93,7 @@ def _keys(contract: Contract) -> dict[tuple[str, ...], Violation]:
 
 
 def _repeat(path: str, rule: str, columns: Sequence[str]) -> Violation:
-    return Violation(path, "duplicate_key", rule, f"repeats {' + '.join(columns)} of an earlier record of the run")
+    return Violation(path, "duplicate_key", rule, f"repeats {' + '.join(columns)} of an earlier record")
 
 
 def _unique(fields: Sequence[Field], prefix: str, path: str) -> Iterator[tuple[str, str]]:
