@@ -31,12 +31,14 @@ def opened(tmp_path: Path) -> Callable[[], Store]:
     return lambda: open_store(parse({"warehouse": str(tmp_path / "warehouse")}))
 
 
-def _change(store: Store, ids: Sequence[int], contract: Contract = ORDERS) -> TableChange:
+def _change(store: Store, ids: Sequence[int], contract: Contract = ORDERS, **texts: str) -> TableChange:
     identifier = ("default", contract.name)
     destination = store.destination(identifier, contract, None)
     writer = FileWriter(store.file_target(destination, "test"))
     if ids:
-        writer.write([pa.RecordBatch.from_pydict({"id": list(ids)}, pa.schema([("id", pa.int64())]))])
+        schema = pa.schema([("id", pa.int64()), *((name, pa.string()) for name in texts)])
+        columns = {"id": list(ids)} | {name: [text] * len(ids) for name, text in texts.items()}
+        writer.write([pa.RecordBatch.from_pydict(columns, schema)])
     return TableChange(destination, writer.finish())
 
 
@@ -193,18 +195,21 @@ def test_a_table_dropped_and_made_anew_is_refused(opened: Callable[[], Store]) -
         publish(store, [change], replace(POINT, epoch=2))
 
 
-def test_columns_another_writer_added_meanwhile_are_kept_or_refused_never_mixed_up(
+def test_columns_another_writer_added_meanwhile_are_kept_and_never_mixed_up(
     opened: Callable[[], Store], tables: Tables
 ) -> None:
     wider = replace(ORDERS, fields=(*ORDERS.fields, Field("mine", Type(Kind.STRING))))
     theirs = replace(ORDERS, fields=(*ORDERS.fields, Field("theirs", Type(Kind.STRING))))
     store, rival = opened(), opened()
     publish(store, [_change(store, [1])], POINT)
-    change = _change(store, [2], wider)
-    publish(rival, [_change(rival, [9], theirs)], replace(POINT, job="other"))
-    with pytest.raises(StoreError, match="other columns by another writer"):
-        publish(store, [change], replace(POINT, epoch=2))
-    assert _ids(tables) == [1, 9]
+    change = _change(store, [2], wider, mine="m")
+    publish(rival, [_change(rival, [9], theirs, theirs="t")], replace(POINT, job="other"))
+    publish(store, [change], replace(POINT, epoch=2))
+    assert tables.rows("orders", "id") == [
+        {"id": 1, "theirs": None, "mine": None},
+        {"id": 2, "theirs": None, "mine": "m"},
+        {"id": 9, "theirs": "t", "mine": None},
+    ]
 
 
 def test_four_writers_on_one_table_all_land(opened: Callable[[], Store], tables: Tables) -> None:
