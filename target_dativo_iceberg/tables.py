@@ -292,7 +292,10 @@ def _hint(found: Plan, leeway: Leeway) -> str:
     if found.misfits == found.problems and leeway.on_incompatible == "new_table":
         return "raise the first number of the contract's version, or mend the contract"
     if found.misfits == found.problems and leeway.on_incompatible == "fail":
-        return "set on_incompatible to new_table or variant_column, or mend the contract"
+        return (
+            "set on_incompatible to new_table or variant_column, mend the contract, "
+            "or load into another table (table_prefix, namespace)"
+        )
     return "mend the contract, or load into another table (table_prefix, namespace)"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 
 import pytest
@@ -16,7 +17,9 @@ COLUMN = "- {name: c, logicalType: string}"
 
 def test_an_odcs_contract_has_dativos_table_properties() -> None:
     bookings = load(CONTRACTS / "everything.yaml", {}).contracts[0]
-    assert bookings.properties == {
+    columns = json.loads(bookings.properties["contract.columns"])
+    assert (columns["booking_id"], columns["fare"]) == ("string required key", "decimal(10,2)")
+    assert {k: v for k, v in bookings.properties.items() if k != "contract.columns"} == {
         "classification.fields.passenger_email": "restricted",
         "governance.owner": "mara",
         "governance.domain": "ferries",

@@ -1,6 +1,6 @@
 """The situations of an evolution, by number, each loaded through the target and read back from the table.
 
-16, another partitioning, is tests of its own.
+The ways out of 8 are in test_incompatible, 21 is in test_rivals; 16, another partitioning, has tests of its own.
 """
 
 from __future__ import annotations
