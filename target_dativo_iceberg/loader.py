@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -98,7 +98,8 @@ class Loader:
         self._workers = ThreadPoolExecutor(_WORKERS, "worker")
         self._encoder = ThreadPoolExecutor(1, "encoder")
         self._store = self._encoder.submit(_open_store, settings)
-        self._made = Streams(settings, contracts, _scratch())
+        self._scratch = _scratch()
+        self._made = Streams(settings, contracts, self._scratch)
         self._streams: dict[str, Stream] = {}
         self._jobs: deque[_Job] = deque()
         self._jobs_bytes = 0
@@ -133,6 +134,8 @@ class Loader:
                 self._progress.close()
                 for stream in self._streams.values():
                     stream.ordered.close()
+                with suppress(OSError):  # most runs do not make it
+                    self._scratch.rmdir()
         return self.report
 
     def _read(self) -> None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from target_dativo_iceberg.contract import load as load_contracts
+from target_dativo_iceberg.loader import Loader
+from target_dativo_iceberg.route import Contracts
+from target_dativo_iceberg.settings import parse
 from tests.conftest import Load
 from tests.readback import Tables
 
@@ -130,3 +136,20 @@ def test_a_later_schema_of_the_run_does_not_forget_keys(load: Load, tables: Tabl
     lines = [*_lines(*_orders(1)), json.dumps(SCHEMA | {"schema": {"properties": wider}}), *_lines(*_orders(1, 2))[1:]]
     load(lines, contract_path=contract, on_violation="quarantine")
     assert _ids(tables) == [1, 2]
+
+
+# ---- what a run leaves behind ----
+
+
+def test_rows_kept_for_a_check_leave_nothing_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    sql = {"id": "known", "type": "sql", "query": "SELECT count(*) FROM {object} WHERE id < 0", "mustBe": 0}
+    settings = parse(
+        {"warehouse": str(tmp_path / "warehouse"), "contract_path": _contract(tmp_path, ID, quality=[sql])}
+    )
+    contracts = Contracts(settings, load_contracts(settings.contract_path))
+    source = io.BytesIO("".join(f"{line}\n" for line in _lines(*_orders(1, 2))).encode())
+    assert Loader(settings, contracts, source, lambda _value: None).run().finished
+    assert list(scratch.iterdir()) == []
