@@ -17,6 +17,7 @@ from target_dativo_iceberg.contract import choose, load
 from target_dativo_iceberg.contract.model import Contract, ContractSet
 from target_dativo_iceberg.contract.policy import PRESETS, Action, Klass, Policy
 from target_dativo_iceberg.contract.rules.verdict import Judge
+from target_dativo_iceberg.contract.settling import read_as, usual_of
 from target_dativo_iceberg.contract.values.coerce import NotJsonError, decode
 from target_dativo_iceberg.errors import ContractError, StoreError
 from target_dativo_iceberg.files import FileWriter
@@ -85,7 +86,8 @@ class Contractor:
         if self._state is None:
             raise ContractError(f"no contract covers stream '{stream}' and its table is gone", "set contract_path")
         keys = tuple(f.name for f in self._state.fields if f.name in self._state.keys)
-        return Contract(stream, self._state.fields, primary_key=keys, inferred=True)
+        of_table = Contract(stream, self._state.fields, primary_key=keys, inferred=True)
+        return read_as(of_table, usual_of(self._settings))
 
     def _extended(self, contract: Contract) -> Contract:
         """Under evolution `relaxed`, columns that only the table has came from a SCHEMA and are written too."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from target_dativo_iceberg import log, names
 from target_dativo_iceberg.contract.model import Contract, ContractSet, Field, Type
+from target_dativo_iceberg.contract.settling import read_as, usual_of
 from target_dativo_iceberg.contract.singer import Property, contract_of
 from target_dativo_iceberg.errors import ContractError, InputError
 from target_dativo_iceberg.messages import Schema
@@ -35,10 +36,13 @@ class Contracts:
         """Return the contract of a stream: from the documents, else what its SCHEMA amounts to.
 
         Raises:
-            ContractError: require_contract is set and no document covers the stream.
+            ContractError: require_contract is set and no document covers the stream, or its settings are wrong.
             InputError: the SCHEMA cannot be read.
 
         """
+        return read_as(self._found(message), usual_of(self._settings))
+
+    def _found(self, message: Schema) -> Contract:
         chosen = self._chosen(message.stream)
         if chosen is not None:
             self._check_status(chosen)

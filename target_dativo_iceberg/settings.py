@@ -54,6 +54,10 @@ class Settings:
     max_violations: int | None = None
     max_violation_pct: float | None = None
     evolution: str = "merge"
+    coercion: str | None = None
+    decimal_rounding: str = "none"
+    truncate_nanoseconds: bool = False
+    default_number: str = "double"
     load_method: str = "append-only"
     target_file_size_mb: int = 128
     compression: str = "zstd"
