@@ -217,7 +217,9 @@ def _types(table: Type, contract: Type, path: _Path, draft: _Draft) -> None:
     elif kinds == (Kind.LIST, Kind.LIST):
         _inner(table, contract, (*path, "element"), draft)
     elif kinds == (Kind.MAP, Kind.MAP):
-        if table.key != contract.key:
+        assert table.key is not None
+        assert contract.key is not None
+        if describe(table.key) != describe(contract.key):
             draft.problems.append(f"column {_dotted(path)}: keys of a map never change")
         _inner(table, contract, (*path, "value"), draft)
     elif not holds(table, contract):
