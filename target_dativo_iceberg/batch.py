@@ -7,8 +7,9 @@ that explains, a value or a record at a time, and comes back in its place.
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,9 +20,10 @@ from target_dativo_iceberg.contract.model import Field
 from target_dativo_iceberg.contract.values.arrow import arrow_type
 from target_dativo_iceberg.contract.values.cast import cast
 from target_dativo_iceberg.contract.values.coerce import Findings
+from target_dativo_iceberg.contract.values.coercions import counted, kind_of
 from target_dativo_iceberg.contract.values.masks import either
-from target_dativo_iceberg.reading import Plan
-from target_dativo_iceberg.rows import Typed, read_slowly
+from target_dativo_iceberg.reading import Plan, Run
+from target_dativo_iceberg.rows import Coercions, Typed, coercions_of, read_slowly
 
 # A run this short is read record by record when the native parser refuses it.
 _SHORT = 32
@@ -29,29 +31,15 @@ _SHORT = 32
 _SAMPLE = 100
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """Lines for the native parser, and the same lines as they came."""
-
-    lines: pa.BinaryArray
-    sources: pa.BinaryArray
-
-    def __len__(self) -> int:
-        return len(self.sources)
-
-    def filter(self, mask: pa.BooleanArray) -> _Run:
-        return _Run(self.lines.filter(mask), self.sources.filter(mask))
-
-
 def read(plan: Plan, lines: pa.BinaryArray) -> Typed:
     """Read a run of lines of one stream."""
     if len(lines) == 0:
         return Typed(pa.RecordBatch.from_pylist([], plan.schema))
-    prepared, fit = plan.prepared(lines)
-    return _apart(plan, _Run(prepared, lines), fit, screened=bool(plan.kept))
+    run, fit = plan.prepared(lines)
+    return _apart(plan, run, fit, screened=bool(plan.kept))
 
 
-def _apart(plan: Plan, run: _Run, good: pa.BooleanArray | None, *, screened: bool) -> Typed:
+def _apart(plan: Plan, run: Run, good: pa.BooleanArray | None, *, screened: bool) -> Typed:
     """Read good lines in bulk and the others one by one."""
     if good is None:
         return _read_run(plan, run, screened=screened)
@@ -62,7 +50,7 @@ def _apart(plan: Plan, run: _Run, good: pa.BooleanArray | None, *, screened: boo
     return _woven(parts)
 
 
-def _read_run(plan: Plan, run: _Run, *, screened: bool) -> Typed:
+def _read_run(plan: Plan, run: Run, *, screened: bool) -> Typed:
     if plan.suspects and not screened and len(run) > _SHORT:
         return _screened(plan, run)
     record = plan.parse(run.lines)
@@ -70,7 +58,7 @@ def _read_run(plan: Plan, run: _Run, *, screened: bool) -> Typed:
         record = plan.parse_ignoring(run.lines)
         plan.ignores_unknown = record is not None
     if record is not None:
-        return _cast_record(plan, record, run.sources)
+        return _cast_record(plan, record, run)
     if len(run) <= _SHORT:
         return read_slowly(plan, run.sources)
     if screened:
@@ -78,14 +66,14 @@ def _read_run(plan: Plan, run: _Run, *, screened: bool) -> Typed:
     return _screened(plan, run)
 
 
-def _screened(plan: Plan, run: _Run) -> Typed:
+def _screened(plan: Plan, run: Run) -> Typed:
     """Read a run after its lines were looked at one by one; a run with bad lines makes the next one suspect."""
     good = plan.screen(run.lines)
     plan.suspects = not pc.all(good).as_py()
     return _apart(plan, run, good if plan.suspects else None, screened=True)
 
 
-def _halves(plan: Plan, run: _Run) -> Typed:
+def _halves(plan: Plan, run: Run) -> Typed:
     rows = pa.array(range(len(run)), pa.uint64())
     low = pc.less(rows, len(run) // 2)
     return _woven(
@@ -93,16 +81,32 @@ def _halves(plan: Plan, run: _Run) -> Typed:
     )
 
 
-def _cast_record(plan: Plan, record: pa.StructArray, sources: pa.BinaryArray) -> Typed:
+def _cast_record(plan: Plan, record: pa.StructArray, run: Run) -> Typed:
     columns = {f.name: c for f, c in zip(record.type, record.flatten(), strict=True)}
-    found = _cast_columns(plan, columns, len(sources), lambda f, c: _read_texts(plan, f, c))
-    unknown = found.unknown | (_left_out(plan, sources) if plan.ignores_unknown else frozenset())
+    found = _cast_columns(plan, plan.contract.fields, columns, len(run), lambda f, c: _read_texts(plan, f, c))
+    unknown = found.unknown | (_left_out(plan, run.sources) if plan.ignores_unknown else frozenset())
     if found.unsure is None:
-        return Typed(found.batch, found.findings, unknown)
+        return Typed(found.batch, found.findings, unknown, _coercions(plan.contract.fields, columns, found, run))
     sure, rows = pc.indices_nonzero(pc.invert(found.unsure)), pc.indices_nonzero(found.unsure)
     findings = {i: found.findings[r] for i, r in enumerate(sure.to_pylist()) if r in found.findings}
-    fast = Typed(found.batch.take(sure), findings, unknown)
-    return _woven([(sure, fast), (rows, read_slowly(plan, sources.filter(found.unsure)))])
+    known = replace(found, findings=findings)
+    fast = Typed(found.batch.take(sure), findings, unknown, _coercions(plan.contract.fields, columns, known, run))
+    return _woven([(sure, fast), (rows, read_slowly(plan, run.sources.filter(found.unsure)))])
+
+
+def _coercions(fields: Sequence[Field], columns: Mapping[str, pa.Array], found: _Columns, run: Run | None) -> Coercions:
+    """Count what was converted: whole columns by what they were parsed as, single values by what was found in them."""
+    total = coercions_of(found.findings.values())
+    for f in fields:
+        if f.name not in columns:
+            continue
+        apart = either(found.apart.get(f.name), found.unsure if run is not None else None)
+        column = columns[f.name] if apart is None else columns[f.name].filter(pc.invert(apart))
+        total.update({(f.name, kind): count for kind, count in counted(column, f.type).items()})
+        if run is not None and f.name in run.numbers:
+            numbers = run.numbers[f.name] if apart is None else pc.and_(run.numbers[f.name], pc.invert(apart))
+            total.update({(f.name, kind_of("number", f.type)): numbers.true_count} if numbers.true_count else {})
+    return total
 
 
 def _read_texts(plan: Plan, f: Field, values: pa.Array) -> Cells | None:
@@ -121,25 +125,34 @@ def _left_out(plan: Plan, sources: pa.BinaryArray) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
-    """Columns after their casts: `unsure` are rows that must be read from their lines."""
+    """Columns after their casts.
+
+    Attributes:
+        unsure: rows that must be read from their lines.
+        apart: by column, rows whose values were read one by one.
+
+    """
 
     batch: pa.RecordBatch
     findings: dict[int, Findings]
     unknown: frozenset[str]
     unsure: pa.BooleanArray | None
+    apart: Mapping[str, pa.BooleanArray]
 
 
 # Reads values of a field one by one, or returns None when that takes their whole records.
 _Reader = Callable[[Field, pa.Array], Cells | None]
 
 
-def _cast_columns(plan: Plan, columns: Mapping[str, pa.Array], count: int, reader: _Reader) -> _Columns:
+def _cast_columns(
+    plan: Plan, fields: Sequence[Field], columns: Mapping[str, pa.Array], count: int, reader: _Reader
+) -> _Columns:
     """Cast parsed columns to the contract; single values in doubt are read by the reader."""
-    arrays, unsure = [], None
+    arrays, unsure, apart = [], None, {}
     findings: dict[int, Findings] = {}
     extra = {n for n, c in columns.items() if n not in plan.schema.names and c.null_count < count}
     unknown = {listed("$", n) for n in extra}
-    for f in plan.contract.fields:
+    for f in fields:
         if f.name not in columns:
             arrays.append(pa.nulls(count, arrow_type(f.type)))
             continue
@@ -149,13 +162,15 @@ def _cast_columns(plan: Plan, columns: Mapping[str, pa.Array], count: int, reade
             array = _placed(array, mask, cells.values)
             unknown |= cells.unknown
             for row, found in cells.findings.items():
-                findings.setdefault(rows[row].as_py(), Findings()).violations.extend(found)
+                findings.setdefault(rows[row].as_py(), Findings()).add(found)
+            apart[f.name] = mask
             mask = None
         arrays.append(array)
         unsure = either(unsure, mask)
     if plan.keeps_unknown:
         unsure = either(unsure, _any_valid([columns[n] for n in extra]))
-    return _Columns(pa.RecordBatch.from_arrays(arrays, schema=plan.schema), findings, frozenset(unknown), unsure)
+    batch = pa.RecordBatch.from_arrays(arrays, schema=plan.schema)
+    return _Columns(batch, findings, frozenset(unknown), unsure, apart)
 
 
 def _any_valid(columns: Sequence[pa.Array]) -> pa.BooleanArray | None:
@@ -175,7 +190,10 @@ def _woven(parts: Sequence[tuple[pa.Array, Typed]]) -> Typed:
     rows = pa.concat_arrays([r for r, _ in parts])
     whole = pa.concat_batches([t.batch for _, t in parts]).take(pc.sort_indices(rows))
     findings = {r[i].as_py(): f for r, t in parts for i, f in t.findings.items()}
-    return Typed(whole, findings, frozenset().union(*(t.unknown for _, t in parts)))
+    coercions: Coercions = Counter()
+    for _, typed in parts:
+        coercions.update(typed.coercions)
+    return Typed(whole, findings, frozenset().union(*(t.unknown for _, t in parts)), coercions)
 
 
 # ---- columns that come as Arrow ----
@@ -184,12 +202,12 @@ def _woven(parts: Sequence[tuple[pa.Array, Typed]]) -> Typed:
 def read_arrow(plan: Plan, batch: pa.RecordBatch) -> Typed:
     """Read a batch of a Parquet or Arrow file: whole-column casts, values in doubt one by one."""
     columns = dict(zip(batch.schema.names, batch.columns, strict=True))
-    found = _cast_columns(plan, columns, batch.num_rows, arrow_cells)
+    found = _cast_columns(plan, plan.declared.fields, columns, batch.num_rows, arrow_cells)
     if found.unsure is not None:  # rows with values that the contract has no column for
         for name in columns.keys() - set(plan.schema.names):
             for row in pc.indices_nonzero(columns[name].is_valid()).to_pylist():
                 found.findings.setdefault(row, Findings()).unknown.add(listed("$", name))
-    return Typed(found.batch, found.findings, found.unknown)
+    return Typed(found.batch, found.findings, found.unknown, _coercions(plan.declared.fields, columns, found, None))
 
 
 __all__ = ["Plan", "Typed", "read", "read_arrow", "read_slowly"]

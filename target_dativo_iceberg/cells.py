@@ -17,7 +17,7 @@ from target_dativo_iceberg.contract.json_text import NonFinite, Repeated, Text
 from target_dativo_iceberg.contract.layout import is_list_like, plain
 from target_dativo_iceberg.contract.model import Field
 from target_dativo_iceberg.contract.values.arrow import arrow_type
-from target_dativo_iceberg.contract.values.coerce import Findings, Violation, decode, typed
+from target_dativo_iceberg.contract.values.coerce import Findings, decode, typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +26,13 @@ class Cells:
 
     Attributes:
         values: one per value asked for.
-        findings: violations by position.
+        findings: by position, where there are violations or coercions.
         unknown: names of members inside them that the contract does not have.
 
     """
 
     values: pa.Array
-    findings: Mapping[int, list[Violation]]
+    findings: Mapping[int, Findings]
     unknown: frozenset[str]
 
 
@@ -53,11 +53,11 @@ def _cells(f: Field, values: Iterable[tuple[Any, str]]) -> Cells:
     out, findings = [], {}
     unknown: set[str] = set()
     for position, (value, text) in enumerate(values):
-        found = Findings()
+        found = Findings(column=f.name)
         out.append(typed(value, f.type, member("$", f.name), found, Text(text)))
         unknown |= found.unknown
-        if found.violations:
-            findings[position] = found.violations
+        if found.violations or found.coercions:
+            findings[position] = found
     return Cells(pa.array(out, arrow_type(f.type)), findings, frozenset(unknown))
 
 

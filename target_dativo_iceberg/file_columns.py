@@ -51,8 +51,11 @@ def _array_as(array: pa.Array, type_: pa.DataType) -> pa.Array:
     if pa.types.is_list(type_):
         return _list_of(array, _array_as(array.flatten(), type_.value_type), type_)
     if pa.types.is_map(type_):
+        # Taking all rows leaves no entries that belong to no row; Arrow masks no others.
+        array = array.take(pa.array(range(len(array)), pa.int64()))
         items = _array_as(array.items, type_.item_type)
-        return pa.MapArray.from_arrays(array.offsets, array.keys, items, type_)
+        keys = _array_as(array.keys, type_.key_type)
+        return pa.MapArray.from_arrays(array.offsets, keys, items, type_, mask=array.is_null())
     if isinstance(type_, pa.UuidType):
         return pa.ExtensionArray.from_storage(type_, array)
     return array.cast(type_)
@@ -74,7 +77,8 @@ def _compact_type(type_: pa.DataType) -> pa.DataType:
     if pa.types.is_large_binary(type_):
         return pa.binary()
     if pa.types.is_struct(type_):
-        return pa.struct([_compact(f) for f in type_])
+        # A member may be required; where its struct is null it is null all the same, which Arrow refuses to write.
+        return pa.struct([_compact(f).with_nullable(True) for f in type_])
     if pa.types.is_large_list(type_) or pa.types.is_list(type_):
         return pa.list_(_compact(type_.value_field))
     if pa.types.is_map(type_):

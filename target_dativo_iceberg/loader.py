@@ -314,6 +314,7 @@ class Loader:
         counts.input_bytes += job.nbytes
         counts.by_rule.update(staged.by_rule)
         counts.warnings.update(staged.warnings)
+        counts.coercions.update(staged.coercions)
         self._warn_unknown(name, staged.unknown)
         counts.unknown_fields |= staged.unknown
         counts.good += staged.accepted.num_rows

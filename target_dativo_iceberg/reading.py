@@ -6,7 +6,7 @@ import functools
 import itertools
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -21,7 +21,7 @@ from target_dativo_iceberg.contract.singer import Property
 from target_dativo_iceberg.contract.values.arrow import arrow_schema
 from target_dativo_iceberg.contract.values.masks import either, flagged
 from target_dativo_iceberg.screening import data_of, screened
-from target_dativo_iceberg.wire import Keep, kept_as, wire_type
+from target_dativo_iceberg.wire import Keep, informed, kept_as, wire_type
 
 _ENVELOPE = (
     pa.field("type", pa.string()),
@@ -30,6 +30,7 @@ _ENVELOPE = (
     pa.field("version", pa.int64()),
 )
 _INT64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+_UNFIT: tuple[bytes | None, Sequence[str]] = (None, ())
 _ENCODE = msgspec.json.Encoder().encode
 # Patterns of what the native parser reads as JSON does not mean it, each after signs of it that are found faster.
 _CONSTANTS = ("NaN", "Inf"), r"[:,\[]\s*-?(Inf|NaN)"
@@ -46,6 +47,30 @@ class Kept:
     spellings: tuple[bytes, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run of lines.
+
+    Attributes:
+        lines: for the native parser.
+        sources: the same lines as they came.
+        numbers: by column of texts, which lines have a number in it.
+
+    """
+
+    lines: pa.BinaryArray
+    sources: pa.BinaryArray
+    numbers: Mapping[str, pa.BooleanArray]
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    def filter(self, mask: pa.BooleanArray) -> Run:
+        """Return some of the lines."""
+        numbers = {name: found.filter(mask) for name, found in self.numbers.items()}
+        return Run(self.lines.filter(mask), self.sources.filter(mask), numbers)
+
+
 class Plan:
     """How the records of one stream are read.
 
@@ -57,6 +82,8 @@ class Plan:
             can be done about each; otherwise such members are named once and left out.
 
     Attributes:
+        contract: with what the SCHEMA adds to it, for lines.
+        declared: without that, for columns of files.
         schema: Arrow schema of what is read.
         whole: columns whose text is the JSON text of the value, to be read value by value.
         extra: properties of the SCHEMA that the contract does not have.
@@ -69,7 +96,10 @@ class Plan:
     def __init__(
         self, contract: Contract, evidence: Mapping[str, Property], *, bare: bool = False, keeps_unknown: bool = False
     ) -> None:
-        self.contract = contract
+        self.declared = contract
+        self.contract = replace(
+            contract, fields=tuple(replace(f, type=informed(f.type, evidence.get(f.name))) for f in contract.fields)
+        )
         self.schema = arrow_schema(contract)
         self.bare = bare
         self.keeps_unknown = keeps_unknown
@@ -77,12 +107,13 @@ class Plan:
         self.suspects = False
         self.kept: list[Kept] = []
         wires: dict[str, pa.DataType] = {}
-        for f in contract.fields:
+        for f in self.contract.fields:
             keep = kept_as(f.type, evidence.get(f.name))
             wires[f.name] = pa.string() if keep else wire_type(f.type, evidence.get(f.name))
             if keep:
                 self.kept.append(Kept(f.name, keep, _spellings(f.name)))
         self._cut = [(f"f{i}", k) for i, k in enumerate(self.kept)]
+        self._numbers = [k.name for k in self.kept if k.keep is Keep.NUMBERS]
         self.whole = frozenset(k.name for k in self.kept if k.keep is Keep.WHOLE)
         self.native = not any(_awkward(k.name) for k in self.kept)
         self.extra = frozenset(evidence) - wires.keys()
@@ -99,7 +130,7 @@ class Plan:
 
     # ---- before parsing ----
 
-    def prepared(self, lines: pa.BinaryArray) -> tuple[pa.BinaryArray, pa.BooleanArray | None]:
+    def prepared(self, lines: pa.BinaryArray) -> tuple[Run, pa.BooleanArray | None]:
         """Return lines as the native parser wants them, and which of them it may have (None: all).
 
         It gets whole documents only, one a line: it would pair the halves of two broken lines, and a document `null`
@@ -109,11 +140,12 @@ class Plan:
         """
         fit = self._fit(lines)
         if self.native and not self.kept:
-            return lines, fit
+            return Run(lines, lines, {}), fit
         may = itertools.repeat(True) if fit is None else fit.to_pylist()
-        texts = zip(lines.to_pylist(), may, strict=False)
-        quoted = pa.array([self._quoted(line) if ok else None for line, ok in texts], pa.binary())
-        return quoted, quoted.is_valid() if quoted.null_count else None
+        found = [self._quoted(line) if ok else _UNFIT for line, ok in zip(lines.to_pylist(), may, strict=False)]
+        quoted = pa.array([line for line, _ in found], pa.binary())
+        numbers = {name: pa.array([name in named for _, named in found], pa.bool_()) for name in self._numbers}
+        return Run(quoted, lines, numbers), quoted.is_valid() if quoted.null_count else None
 
     def _fit(self, lines: pa.BinaryArray) -> pa.BooleanArray | None:
         good = pc.ends_with(lines, b"}\n")
@@ -127,24 +159,30 @@ class Plan:
             good = pc.and_(good, pc.invert(tiny))
         return None if pc.all(good).as_py() else good
 
-    def _quoted(self, line: bytes) -> bytes | None:
-        """Put the values of kept columns in quotes, or return None when one is not found for certain."""
+    def _quoted(self, line: bytes) -> tuple[bytes | None, Sequence[str]]:
+        """Put the values of kept columns in quotes, and name the columns of texts that have numbers.
+
+        Returns None for a line in which one is not found for certain.
+
+        """
         if self._cutter is None:
-            return None
+            return _UNFIT
         try:
             found = self._cutter.decode(line)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-            return None
+            return _UNFIT
         record = found if self.bare else found.record
         values = [(bytes(getattr(record, name)), kept) for name, kept in self._cut]
         if len(values) > 1:
             # The longest first: the others may be in it, and are not once it is in quotes.
             values.sort(key=_longest_first)
         quoted: bytes | None = line
+        numbers = []
         for value, kept in values:
             if quoted is not None and kept.keep.wants_quotes(value):
                 quoted = _spliced(quoted, value, kept.spellings)
-        return quoted
+                numbers += [kept.name] if kept.keep is Keep.NUMBERS else []
+        return quoted, numbers
 
     # ---- parsing ----
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from target_dativo_iceberg.contract import choose, load
 from target_dativo_iceberg.contract.model import Contract, ContractSet, Field
+from target_dativo_iceberg.contract.settling import read_as, usual_of
 from target_dativo_iceberg.errors import ContractError
 from target_dativo_iceberg.messages import Schema
 from target_dativo_iceberg.route import Contracts
@@ -61,7 +62,8 @@ class Contractor:
         if self._state is None:
             raise ContractError(f"no contract covers stream '{stream}' and its table is gone", "set contract_path")
         keys = tuple(f.name for f in self._state.fields if f.name in self._state.keys)
-        return Contract(stream, _carried(self._state), primary_key=keys, inferred=True, keys_repeat=True)
+        of_table = Contract(stream, _carried(self._state), primary_key=keys, inferred=True, keys_repeat=True)
+        return read_as(of_table, usual_of(self._settings))
 
     def _extended(self, contract: Contract) -> Contract:
         """Under evolution `relaxed`, columns that only the table has came from a SCHEMA and are written too."""

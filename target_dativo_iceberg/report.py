@@ -18,7 +18,10 @@ from target_dativo_iceberg.names import QUARANTINE as SUFFIX
 
 @dataclass(slots=True)
 class StreamReport:
-    """Counts of one stream in published epochs (`open_*`: in the epoch that is not published yet)."""
+    """Counts of one stream in published epochs (`open_*`: in the epoch that is not published yet).
+
+    `coercions` counts values that were read as another type, by (column, kind), in all records, rejected ones too.
+    """
 
     stream: str
     table: str = ""
@@ -30,6 +33,7 @@ class StreamReport:
     checks: list[dict[str, Any]] = field(default_factory=list)
     by_rule: Counter[str] = field(default_factory=Counter)
     warnings: Counter[str] = field(default_factory=Counter)
+    coercions: Counter[tuple[str, str]] = field(default_factory=Counter)
     unknown_fields: set[str] = field(default_factory=set)
     input_bytes: int = 0
     files: int = 0
@@ -69,6 +73,7 @@ class StreamReport:
             "dropped": self.dropped,
             "by_rule": dict(self.by_rule.most_common()),
             "warnings": dict(self.warnings.most_common()),
+            "coercions": self._coercions(),
             "checks": self.checks,
             "unknown_fields": sorted(self.unknown_fields),
             "input_bytes": self.input_bytes,
@@ -78,6 +83,13 @@ class StreamReport:
             "seconds": round(self.seconds, 3),
         }
 
+    def _coercions(self) -> dict[str, dict[str, int]]:
+        """Counts of kinds by column."""
+        found: dict[str, dict[str, int]] = {}
+        for (column, kind), count in sorted(self.coercions.items()):
+            found.setdefault(column, {})[kind] = count
+        return found
+
     def add(self, other: StreamReport) -> None:
         """Add the counts of a published epoch."""
         for name in ("records", "good", "quarantined", "dropped", "input_bytes", "files", "file_bytes", "seconds"):
@@ -85,6 +97,7 @@ class StreamReport:
         self.by_rule += other.by_rule
         self.checks = other.checks or self.checks
         self.warnings += other.warnings
+        self.coercions += other.coercions
         self.unknown_fields |= other.unknown_fields
         self.snapshot_id = other.snapshot_id or self.snapshot_id
         self.table, self.contract = other.table or self.table, other.contract or self.contract
@@ -168,10 +181,12 @@ class RunReport:
     def line(self) -> str:
         """One line for the log."""
         totals = self.as_dict()["totals"]
+        coerced = sum(s.coercions.total() for s in self.streams.values())
         dropped = sum(s.records for s in self.unpublished.values())
         return (
             f"{self.status}: published {totals['records']} records in {self.epochs} epochs, {totals['good']} good and "
             f"{totals['quarantined']} quarantined, in {totals['files']} files, {self.seconds:.2f} s"
+            + (f"; {coerced} values were read as another type" if coerced else "")
             + (f"; {dropped} records read after that are not published" if dropped else "")
         )
 

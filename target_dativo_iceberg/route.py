@@ -9,6 +9,7 @@ from target_dativo_iceberg import log, names
 from target_dativo_iceberg.contract.arrangement import KNOWN, arrangement, fault
 from target_dativo_iceberg.contract.model import Contract, ContractSet, Field, Kind, Type
 from target_dativo_iceberg.contract.policy import evolves_unknown
+from target_dativo_iceberg.contract.settling import read_as, usual_of
 from target_dativo_iceberg.contract.singer import Property, contract_of
 from target_dativo_iceberg.errors import ContractError, InputError, SettingsError
 from target_dativo_iceberg.messages import Schema
@@ -53,12 +54,13 @@ class Contracts:
         """Return the contract of a stream: from the documents, else what its SCHEMA amounts to.
 
         Raises:
-            ContractError: require_contract is set and no document covers the stream; or it has no column that
-                `partition_by` or `sort_by` names, or one that does not fit.
+            ContractError: require_contract is set and no document covers the stream, or its settings are wrong; or it
+                has no column that `partition_by` or `sort_by` names, or one that does not fit.
             InputError: the SCHEMA cannot be read.
 
         """
-        return self._arranged(self._found(message), message.stream)
+        contract = read_as(self._found(message), usual_of(self._settings))
+        return self._arranged(contract, message.stream)
 
     def _arranged(self, contract: Contract, stream: str) -> Contract:
         """Lay the table out as the settings say, where the contract does not."""

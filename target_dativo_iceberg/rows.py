@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +15,8 @@ from target_dativo_iceberg.contract.values.arrow import arrow_type
 from target_dativo_iceberg.contract.values.coerce import Findings, NotJsonError, Violation, decode, members
 from target_dativo_iceberg.reading import Plan
 
+# Numbers of values by (column, kind of coercion).
+Coercions = Counter[tuple[str, str]]
 _MEMBERS = {"type", "stream", "record"}
 
 
@@ -25,12 +29,14 @@ class Typed:
         findings: by row; of the rows without violations some or none.
         unknown: names of members that the contract does not have and that are not written; when there are many
             records, as far as a sample of them shows.
+        coercions: how many values were converted, by column and kind; those of rejected records count too.
 
     """
 
     batch: pa.RecordBatch
     findings: dict[int, Findings] = field(default_factory=dict)
     unknown: frozenset[str] = frozenset()
+    coercions: Coercions = field(default_factory=Counter)
 
 
 def read_slowly(plan: Plan, lines: pa.BinaryArray) -> Typed:
@@ -42,7 +48,16 @@ def read_slowly(plan: Plan, lines: pa.BinaryArray) -> Typed:
         rows.append(_members(plan, line, findings[row]))
     arrays = [pa.array([r.get(f.name) for r in rows], arrow_type(f.type)) for f in plan.contract.fields]
     unknown = frozenset(n for f in findings.values() for n in f.unknown)
-    return Typed(pa.RecordBatch.from_arrays(arrays, schema=plan.schema), findings, unknown)
+    batch = pa.RecordBatch.from_arrays(arrays, schema=plan.schema)
+    return Typed(batch, findings, unknown, coercions_of(findings.values()))
+
+
+def coercions_of(findings: Iterable[Findings]) -> Coercions:
+    """Return all coercions of some records."""
+    total: Coercions = Counter()
+    for found in findings:
+        total.update(found.coercions)
+    return total
 
 
 def _members(plan: Plan, line: bytes, found: Findings) -> dict[str, Any]:

@@ -191,6 +191,40 @@ SETTINGS: tuple[Setting, ...] = (
         choices=("warn", "fail"),
     ),
     Setting(
+        "coercion",
+        "string",
+        None,
+        "Which values of another JSON type are read as their column's. `none`: none. `safe`: texts of numbers and of "
+        "`true` and `false`, numbers as text, 5.0 as an integer. `dativo`: also yes, no, on, off, 1 and 0 as booleans, "
+        "and dates without leading zeros. Nothing is lost, all is counted. Default: `safe`; `dativo` for contracts in "
+        "dativo's own form.",
+        "contract",
+        choices=("none", "safe", "dativo"),
+    ),
+    Setting(
+        "decimal_rounding",
+        "string",
+        "none",
+        "`half_even` rounds numbers with more digits after the point than their decimal column has, and counts them; "
+        "otherwise they break the contract.",
+        "contract",
+        choices=("none", "half_even"),
+    ),
+    Setting(
+        "truncate_nanoseconds",
+        "boolean",
+        False,
+        "Cut digits of a second beyond microseconds off, and count it; otherwise they break the contract.",
+        "contract",
+    ),
+    Setting(
+        "default_number",
+        "string",
+        "double",
+        "Type of a number of which the contract or the SCHEMA says no more: `double` or `decimal(p,s)`.",
+        "contract",
+    ),
+    Setting(
         "load_method",
         "string",
         "append-only",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 from target_dativo_iceberg.setting_table import Setting
 
+_DECIMAL = re.compile(r"(?i)decimal *\( *([0-9]{1,2}) *(?:, *([0-9]{1,2}) *)?\)")
+_MOST_DIGITS = 38
 _NUMBERS = (int, float, Decimal, str)
 _BOOLEANS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 
@@ -23,6 +26,8 @@ def typed(setting: Setting, value: Any) -> Any:
     found = read(setting.kind, value)
     if setting.choices and found not in setting.choices:
         raise ValueError("must be one of " + ", ".join(setting.choices))
+    if setting.name == "default_number":
+        number_digits(found)
     if setting.minimum is not None and found < setting.minimum:
         raise ValueError(f"must be at least {setting.minimum:g}")
     return found
@@ -36,6 +41,22 @@ def read(kind: str, value: Any) -> Any:
 
     """
     return _READERS[kind](value)
+
+
+def number_digits(text: str) -> tuple[int, int] | None:
+    """Return precision and scale of `decimal(p,s)`, None for `double`.
+
+    Raises:
+        ValueError: as above.
+
+    """
+    if text.lower() == "double":
+        return None
+    found = _DECIMAL.fullmatch(text)
+    precision, scale = (int(found[1]), int(found[2] or 0)) if found else (0, 0)
+    if not 0 < precision <= _MOST_DIGITS or scale > precision:
+        raise ValueError(f"must be double or decimal(p,s) with at most {_MOST_DIGITS} digits")
+    return precision, scale
 
 
 def _string(value: Any) -> str:

@@ -58,6 +58,10 @@ class Settings:
     evolution: str = "merge"
     on_incompatible: str = "fail"
     contract_version_policy: str = "warn"
+    coercion: str | None = None
+    decimal_rounding: str = "none"
+    truncate_nanoseconds: bool = False
+    default_number: str = "double"
     load_method: str = "append-only"
     partition_by: tuple[str, ...] = ()
     sort_by: tuple[str, ...] = ()

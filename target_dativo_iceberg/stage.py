@@ -99,6 +99,7 @@ class Staged:
         by_rule: records turned away per rule id (a record counts once per rule).
         warnings: accepted records per broken rule that is only reported.
         unknown: names of members that are not written.
+        coercions: values that were converted, by column and kind, in all records of the run.
         marks: fields beyond the contract that `accepted` has.
 
     """
@@ -113,6 +114,7 @@ class Staged:
     by_rule: Mapping[str, int] = field(default_factory=dict)
     warnings: Mapping[str, int] = field(default_factory=dict)
     unknown: frozenset[str] = frozenset()
+    coercions: Mapping[tuple[str, str], int] = field(default_factory=dict)
     marks: tuple[Field, ...] = ()
 
     def sealed(self, privacy: Privacy) -> Staged:
@@ -191,6 +193,7 @@ def _judged(judge: Judge, typed: Typed, source: Source) -> Staged:
         rows=verdict.rows,
         warnings=verdict.warnings,
         unknown=typed.unknown,
+        coercions=typed.coercions,
     )
     if verdict.turned_away:
         staged = turned_away(staged, verdict.turned_away)

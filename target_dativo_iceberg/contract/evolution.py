@@ -200,7 +200,7 @@ def _types(table: Type, contract: Type, path: Path, draft: _Draft) -> None:
     if kinds == (Kind.STRUCT, Kind.STRUCT):
         _members(table.fields, contract.fields, path, draft)
     elif kinds in ((Kind.LIST, Kind.LIST), (Kind.MAP, Kind.MAP)):
-        if table.key != contract.key:
+        if table.key and contract.key and describe(table.key) != describe(contract.key):
             draft.misfit(f"column {_dotted(path)}: keys of a map never change")
         assert table.item is not None
         assert contract.item is not None

@@ -59,10 +59,31 @@ def column_of(path: str) -> str:
 
 @dataclass(slots=True)
 class Findings:
-    """What reading one record gave beside its values: reasons against it, and members that are not in the contract."""
+    """What reading one record gave beside its values.
+
+    Attributes:
+        violations: reasons against it.
+        unknown: members that are not in the contract.
+        coercions: how many values were converted, by column and kind of conversion.
+        column: the column that is being read.
+
+    """
 
     violations: list[Violation] = field(default_factory=list)
     unknown: set[str] = field(default_factory=set)
+    coercions: dict[tuple[str, str], int] = field(default_factory=dict)
+    column: str = ""
+
+    def coerced(self, kind: str) -> None:
+        """Count a value of the column that was converted."""
+        key = (self.column, kind)
+        self.coercions[key] = self.coercions.get(key, 0) + 1
+
+    def add(self, other: Findings) -> None:
+        """Take over what was found in another part of the record."""
+        self.violations.extend(other.violations)
+        for key, count in other.coercions.items():
+            self.coercions[key] = self.coercions.get(key, 0) + count
 
     def type(self, path: str, expected: str, value: Any) -> None:
         """Note a value of the wrong type."""

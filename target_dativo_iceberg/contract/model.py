@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from target_dativo_iceberg.contract.manner import UNSAID, Manner
+
 
 class Kind(StrEnum):
     """The value kinds a column can have (facts: ODCS logical types refined by their physical types)."""
@@ -50,6 +52,11 @@ class Type:
         naive_zone: for TIMESTAMPTZ, the zone assumed for a value without one (None: such a value is a
             violation); for TIMESTAMP, the zone a value with an offset is converted to.
         encoding: for BINARY and FIXED, how the text carries bytes: base64, hex or utf8.
+        epoch: for TIMESTAMP and TIMESTAMPTZ, the unit (s, ms, us) of numbers since 1970, or empty: numbers are refused.
+        assumed: a DOUBLE because nothing says which number it is; setting `default_number` decides.
+        numeric: an INTEGER or DECIMAL whose values are taken for numbers, whatever they come as, when coercions are
+            counted: the parser of lines does not tell texts of numbers from numbers, nor 5 from 5.0.
+        manner: how far a value may be from the type.
 
     """
 
@@ -64,6 +71,10 @@ class Type:
     formats: tuple[str, ...] = ()
     naive_zone: str | None = "UTC"
     encoding: str = "base64"
+    epoch: str = ""
+    assumed: bool = False
+    numeric: bool = False
+    manner: Manner = UNSAID
 
 
 class RuleKind(StrEnum):

@@ -164,7 +164,7 @@ def _number(node: Node) -> Type:
     """
     step = _decimal(node.get("multipleOf"))
     if step is None or step <= 0:
-        return Type(Kind.DOUBLE)
+        return Type(Kind.DOUBLE, assumed=True)
     scale = max(0, -int(step.normalize().as_tuple().exponent))
     sides = [_digits_before_point(node, word) for word in ("minimum", "maximum")]
     largest = _MAX_SCALE if None in sides else _MAX_DIGITS - max(s for s in sides if s is not None)

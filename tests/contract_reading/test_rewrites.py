@@ -277,7 +277,7 @@ def test_dativos_extra_keys_have_their_place_in_odcs() -> None:
     assert document["tags"] == ["shop", "regulation:GDPR", "regulation:PCI"]
     assert [channel["channel"] for channel in document["support"]] == ["shop-oncall", "slack", "mail"]
     assert {custom["property"]: custom["vendor"] for custom in document["customProperties"]} == dict.fromkeys(
-        ("compliance", "target", "source_type", "object", "change_management", "finops"), "dativo"
+        ("usualCoercion", "compliance", "target", "source_type", "object", "change_management", "finops"), "dativo"
     )
     assert [rule["type"] for rule in document["schema"][0]["quality"]] == ["sql", "sql", "custom", "text"]
     assert not {"team.owner", "compliance", "data_quality", "finops", "target", "$schema"} & document.keys()

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from target_dativo_iceberg.contract.manner import Coercion, Manner, Rounding
 from target_dativo_iceberg.contract.model import Check, Note, RuleKind, Severity, Type
 from target_dativo_iceberg.contract.reading.document import Block, Place, nearest, plain
 
@@ -91,6 +92,16 @@ def action_of(place: Place, known: Collection[str]) -> str | None:
 
     """
     return chosen(place, "onViolation", known) or None
+
+
+def manner_of(place: Place) -> Manner:
+    """Return how a property says that its values are read."""
+    cuts = settings(place).get("truncateNanoseconds")
+    return Manner(
+        Coercion(word) if (word := chosen(place, "coercion", tuple(Coercion))) else None,
+        Rounding(word) if (word := chosen(place, "decimalRounding", tuple(Rounding))) else None,
+        cuts.flag("value") if cuts else None,
+    )
 
 
 def snake(name: str) -> str:

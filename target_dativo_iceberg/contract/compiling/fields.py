@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from target_dativo_iceberg.contract.compiling.custom_properties import (
@@ -10,6 +11,7 @@ from target_dativo_iceberg.contract.compiling.custom_properties import (
     Reading,
     Typed,
     action_of,
+    manner_of,
     options_of,
 )
 from target_dativo_iceberg.contract.compiling.quality import property_quality
@@ -61,6 +63,7 @@ def _name(place: Place) -> str:
 
 def _field(place: Place, name: str, path: str, reading: Reading) -> Field:
     type_, implied = _type(place, path, reading)
+    type_ = replace(type_, manner=manner_of(place))
     column = Column(place, type_, path, reading)
     by_row = property_quality(column)
     if place.text("physicalName") not in ("", name):

@@ -5,14 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from target_dativo_iceberg.contract.compiling.custom_properties import Typed, options_of
+from target_dativo_iceberg.contract.compiling.custom_properties import Typed, chosen, options_of, settings
 from target_dativo_iceberg.contract.model import Kind, Type
-from target_dativo_iceberg.contract.reading.date_patterns import PatternError, strptime_pattern
+from target_dativo_iceberg.contract.reading.date_patterns import (
+    PatternError,
+    has_zone,
+    refuse_gaps,
+    strptime_pattern,
+)
 
 if TYPE_CHECKING:
     from target_dativo_iceberg.contract.compiling.custom_properties import Reading
     from target_dativo_iceberg.contract.reading.document import Place
     from target_dativo_iceberg.contract.reading.physical_types import Physical
+
+_INSTANTS = (Kind.TIMESTAMP, Kind.TIMESTAMPTZ)
 
 
 def timestamp_type(place: Place, known: Physical | None, reading: Reading) -> Typed:
@@ -32,7 +39,8 @@ def date_type(place: Place, _known: Physical | None, _reading: Reading) -> Typed
 
 def time_type(place: Place, known: Physical | None, reading: Reading) -> Typed:
     """Return the time type; a time with a zone is text, Iceberg has none."""
-    if options_of(place).flag("timezone") or (known and known.family == "zoned_time"):
+    zoned = options_of(place).flag("timezone") or has_zone(options_of(place).text("format"))
+    if zoned or (known and known.family == "zoned_time"):
         reading.say(place, "a time with a zone has no Iceberg type; it is stored as text", level="info")
         return Type(Kind.STRING), ()
     return temporal(place, Kind.TIME), ()
@@ -44,7 +52,10 @@ def temporal(place: Place, kind: Kind) -> Type:
     zone: str | None = _zone(options)
     if kind is Kind.TIMESTAMPTZ and options.flag("timezone"):
         zone = None
-    return Type(kind, formats=_patterns(options), naive_zone=zone)
+    epoch = chosen(place, "epoch", ("s", "ms", "us"))
+    if epoch and kind not in _INSTANTS:
+        raise settings(place)["epoch"].error(f"dativo.epoch does not fit a {kind.value}", "remove it", "value")
+    return Type(kind, formats=_patterns(options, kind), naive_zone=zone, epoch=epoch)
 
 
 def _zone(options: Place) -> str:
@@ -57,10 +68,12 @@ def _zone(options: Place) -> str:
     return name
 
 
-def _patterns(options: Place) -> tuple[str, ...]:
+def _patterns(options: Place, kind: Kind) -> tuple[str, ...]:
     text = options.text("format")
     try:
         pattern = strptime_pattern(text) if text else ""
+        if pattern:
+            refuse_gaps(pattern, time_only=kind is Kind.TIME)
     except PatternError as error:
         hint = "use yyyy yy MM MMM dd HH hh mm ss S a XXX Z EEE and quoted text"
         raise options.error(f"the format holds {error}", hint, "format") from None

@@ -85,7 +85,7 @@ def _binary_float(place: Place, family: str, reading: Reading) -> Type:
     if re.fullmatch(r"0\.0*1", step):
         message = f"multipleOf suggests physicalType DECIMAL(38,{len(step) - 2}); the column is a binary float"
         reading.say(options_of(place), message, "multipleOf", "info")
-    return Type(_NUMBER_FORMATS.get(name, Kind.DOUBLE))
+    return Type(_NUMBER_FORMATS.get(name, Kind.DOUBLE), assumed=name not in _NUMBER_FORMATS and not family)
 
 
 def _digits(place: Place) -> Type | None:

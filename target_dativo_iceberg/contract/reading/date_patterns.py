@@ -16,6 +16,10 @@ _ISO = re.compile(
     r"|HH:mm:ss(?:\.S+)?|(?i:iso)[-_ ]?8601"
 )
 _HOURS = frozenset("HhKk")
+_DIRECTIVE = re.compile(r"%.")
+_LETTER_OF = {directive: letters for letters, directive in _LETTERS.items()} | {"%f": "S", "%z": "a zone"}
+_DATE_PARTS = {"year": {"%Y", "%y"}, "month": {"%m", "%b"}, "day": {"%d"}}
+_TIME_PARTS = {"hours": {"%H", "%I"}}
 
 
 class PatternError(ValueError):
@@ -38,6 +42,30 @@ def strptime_pattern(pattern: str) -> str:
     if "%M" in translated and not {"%H", "%I"} & set(translated):
         raise PatternError("'mm', which means minutes, but no hours ('MM' means month)")
     return "".join(translated)
+
+
+def refuse_gaps(pattern: str, *, time_only: bool) -> None:
+    """Refuse a strptime pattern that leaves out what a value needs, which strptime would make up, or says it twice.
+
+    Raises:
+        PatternError: the message names it.
+
+    """
+    found = [d for d in _DIRECTIVE.findall(pattern) if d != "%%"]
+    twice = next((d for d in found if found.count(d) > 1), None)
+    if twice:
+        raise PatternError(f"'{_LETTER_OF[twice]}' twice")
+    if "%I" in found and "%p" not in found:
+        raise PatternError("'hh', which counts to twelve, but no 'a'")
+    needed = _TIME_PARTS if time_only else _DATE_PARTS
+    for what, directives in needed.items():
+        if not directives & set(found):
+            raise PatternError(f"no {what}")
+
+
+def has_zone(pattern: str) -> bool:
+    """Tell whether a pattern reads a zone."""
+    return bool({"X", "Z", "x", "z"} & set(re.sub(r"'[^']*'", "", pattern)))
 
 
 def has_time(pattern: str) -> bool:

@@ -146,10 +146,11 @@ def extensions(root: Place, rewriting: Rewriting) -> None:
 
 
 def identity(root: Place) -> None:
-    """Give a document without `id` one that stays the same for the same domain and name."""
+    """Give a document an `id` that stays the same for the same domain and name, and dativo's reading of values."""
     if not root.text("id"):
         urn = f"urn:dativo:{root.text('domain')}:{root.text('name') or root.text('object')}"
         root.block.put("id", str(uuid.uuid5(uuid.NAMESPACE_URL, urn)))
+    add_items(root.block, "customProperties", custom_properties(root.line(), {"usualCoercion": "dativo"}), root.line())
 
 
 def _team(root: Place, rewriting: Rewriting) -> None:

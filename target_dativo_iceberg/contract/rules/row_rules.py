@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, InvalidOperation
+from fractions import Fraction
 from typing import Any
 
 import pyarrow as pa
@@ -17,6 +18,8 @@ from target_dativo_iceberg.errors import ContractError
 # A mask of the values that break a rule, given the column. Null values pass every rule but `required`.
 Test = Callable[[pa.Array], pa.Array]
 _EXACT = Context(prec=100)
+# Up to these every integer, and every power of ten, is a double.
+_EXACT_DOUBLE, _EXACT_POWERS = 2.0**53, 22
 
 
 def compiled_test(rule: Rule, type_: Type, *, lenient: bool = False) -> Test | None:
@@ -94,6 +97,8 @@ def scalar(argument: Any, type_: Type, rounding: str) -> pa.Scalar:
 
 
 def _multiple_of(argument: Any, type_: Type) -> Test:
+    if type_.kind in (Kind.FLOAT, Kind.DOUBLE):
+        return _multiple_of_float(Decimal(str(argument)).normalize())
     _needs(type_, Kind.INTEGER, Kind.DECIMAL)
     scale = type_.scale if type_.kind is Kind.DECIMAL else 0
     step = Decimal(str(argument)).scaleb(scale)
@@ -116,6 +121,25 @@ def _not_divided(numbers: pa.Array, step: int) -> pa.Array:
     except pa.ArrowInvalid:
         return pa.array([None if v is None else v % step != 0 for v in numbers.to_pylist()], pa.bool_())
     return pc.not_equal(pc.multiply(pc.divide(small, step), step), small)
+
+
+def _multiple_of_float(step: Decimal) -> Test:
+    """A binary float is a multiple of a step when it is the one nearest to a multiple: 0.3 is three times 0.1."""
+    scale = max(0, -int(step.as_tuple().exponent))
+    if step <= 0 or scale > _EXACT_POWERS:
+        raise ValueError
+    unit, tens = float(step.scaleb(scale)), 10.0**scale
+
+    def test(column: pa.Array) -> pa.Array:
+        wholes = pc.multiply(pc.round(pc.divide(pc.multiply(column.cast(pa.float64()), tens), unit)), unit)
+        odd = pc.not_equal(pc.divide(wholes, tens).cast(column.type, safe=False), column)
+        large = pc.invert(pc.less(pc.abs(wholes), _EXACT_DOUBLE))
+        if not pc.any(large, min_count=0).as_py():
+            return odd
+        rest = [Fraction(repr(v)) % Fraction(step) != 0 for v in column.filter(large).to_pylist()]
+        return pc.replace_with_mask(odd, pc.fill_null(large, False), pa.array(rest, pa.bool_()))
+
+    return test
 
 
 # ---- values ----

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from target_dativo_iceberg.contract.layout import list_offsets, plain, rows_mask
 from target_dativo_iceberg.contract.model import Kind, Type
-from target_dativo_iceberg.contract.values import cast_text
+from target_dativo_iceberg.contract.values import cast_text, coercions
 from target_dativo_iceberg.contract.values.arrow import arrow_type
 from target_dativo_iceberg.contract.values.masks import Cast, UnsureError, either, flagged, nulled, refuse
 
@@ -28,6 +28,7 @@ _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896
 _DAY = 86_400_000_000
 _UTC = pa.timestamp("us", "UTC")
 _NAIVE = pa.timestamp("us")
+_PER_EPOCH = {"s": 1_000_000, "ms": 1_000, "us": 1}
 
 
 def cast(array: pa.Array, type_: Type) -> Cast:
@@ -54,18 +55,26 @@ def _is_text(array: pa.Array) -> bool:
     return bool(pa.types.is_string(array.type))
 
 
+def _is_written(array: pa.Array, type_: Type) -> bool:
+    """Whether a column that is none of texts holds texts; they may not be read then in every manner."""
+    refuse(_is_text(array) and type_.manner.strict)
+    return _is_text(array)
+
+
 # ---- scalars ----
 
 
-def _string(array: pa.Array, _: Type) -> Cast:
+def _string(array: pa.Array, type_: Type) -> Cast:
+    refuse(type_.manner.strict and not _is_text(array))
     refuse(not (_is_text(array) or pa.types.is_signed_integer(array.type) or pa.types.is_binary(array.type)))
     return array.cast(pa.string()), None
 
 
 def _integer(array: pa.Array, type_: Type) -> Cast:
-    if _is_text(array):
+    if _is_written(array, type_):
         values, unsure = cast_text.integers(array)
     elif pa.types.is_decimal(array.type) or pa.types.is_floating(array.type):
+        refuse(type_.manner.strict)
         values, unsure = _whole(array)
     else:
         refuse(not pa.types.is_integer(array.type))
@@ -86,7 +95,7 @@ def _whole(array: pa.Array) -> Cast:
 
 
 def _double(array: pa.Array, type_: Type) -> Cast:
-    if _is_text(array):
+    if _is_written(array, type_):
         values, unsure = cast_text.doubles(array)
     else:
         refuse(not (pa.types.is_floating(array.type) or pa.types.is_integer(array.type)))
@@ -103,7 +112,7 @@ def _double(array: pa.Array, type_: Type) -> Cast:
 def _decimal(array: pa.Array, type_: Type) -> Cast:
     target = pa.decimal128(type_.precision, type_.scale)
     unsure = None
-    if _is_text(array):
+    if _is_written(array, type_):
         values, unsure = cast_text.decimals(array, type_.precision, type_.scale)
     elif pa.types.is_integer(array.type):
         values = array.cast(target)
@@ -125,12 +134,22 @@ def _rescaled(array: pa.Array, scale: int) -> pa.Array:
     return array.cast(pa.decimal256(2 * _ALL_DIGITS.prec, scale))
 
 
-def _boolean(array: pa.Array, _: Type) -> Cast:
-    if _is_text(array):
-        unsure = flagged(pc.invert(pc.is_in(array, pa.array(["true", "false", None]))))
-        return nulled(pc.equal(array, "true"), unsure)
+def _boolean(array: pa.Array, type_: Type) -> Cast:
+    if _is_written(array, type_):
+        words = coercions.WORDS if type_.manner.lenient else coercions.TRUTHS
+        texts = pc.ascii_lower(array) if type_.manner.lenient else array
+        unsure = flagged(pc.invert(pc.is_in(texts, pa.array([*words, None]))))
+        return nulled(_kept_null(pc.is_in(texts, pa.array([w for w, truth in words.items() if truth])), array), unsure)
+    if type_.manner.lenient and pa.types.is_integer(array.type):
+        unsure = flagged(pc.invert(pc.is_in(array, pa.array([0, 1, None], array.type))))
+        return nulled(pc.equal(array, pa.scalar(1, array.type)), unsure)
     refuse(not pa.types.is_boolean(array.type))
     return array, None
+
+
+def _kept_null(values: pa.Array, like: pa.Array) -> pa.Array:
+    """Return values with null where another array has it."""
+    return pc.if_else(like.is_valid(), values, pa.scalar(None, values.type)) if like.null_count else values
 
 
 def _date(array: pa.Array, type_: Type) -> Cast:
@@ -159,8 +178,10 @@ def _time(array: pa.Array, type_: Type) -> Cast:
 
 def _timestamptz(array: pa.Array, type_: Type) -> Cast:
     if _is_text(array):
-        refuse(bool(type_.formats))
-        values, unsure = cast_text.instants(array, type_.naive_zone == "UTC")
+        refuse(bool(type_.formats or type_.epoch))
+        values, unsure = _timed(array, cast_text.instants(array, type_.naive_zone == "UTC"), type_)
+    elif pa.types.is_integer(array.type):
+        values, unsure = _since_epoch(array, type_).cast(_UTC), None
     else:
         values, unsure = _converted(array, _UTC, type_), None
     return _within_instants(values, unsure)
@@ -168,11 +189,26 @@ def _timestamptz(array: pa.Array, type_: Type) -> Cast:
 
 def _timestamp(array: pa.Array, type_: Type) -> Cast:
     if _is_text(array):
-        refuse(bool(type_.formats))
-        values, unsure = cast_text.date_times(array, type_.naive_zone == "UTC")
+        refuse(bool(type_.formats or type_.epoch))
+        values, unsure = _timed(array, cast_text.date_times(array, type_.naive_zone == "UTC"), type_)
+    elif pa.types.is_integer(array.type):
+        refuse(type_.naive_zone not in ("UTC", None))
+        values, unsure = _since_epoch(array, type_).cast(_NAIVE), None
     else:
         values, unsure = _converted(array, _NAIVE, type_), None
     return _within_instants(values, unsure)
+
+
+def _timed(texts: pa.Array, read: Cast, type_: Type) -> Cast:
+    """Leave out dates without a time of day when a value must be written as its column is."""
+    values, unsure = read
+    return nulled(values, either(unsure, flagged(coercions.is_date(texts)))) if type_.manner.strict else read
+
+
+def _since_epoch(array: pa.Array, type_: Type) -> pa.Array:
+    """Microseconds since 1970 from the unit that the contract gives; what overflows is left to the other reader."""
+    refuse(not type_.epoch)
+    return pc.multiply_checked(array.cast(pa.int64()), _PER_EPOCH[type_.epoch])
 
 
 def _converted(array: pa.Array, target: pa.DataType, type_: Type) -> pa.Array:

@@ -47,6 +47,8 @@ def members(
     for f in fields:
         known.add(f.name)
         here = member(path, f.name)
+        if path == "$":
+            found.column = f.name
         value = record.get(f.name)
         if f.name in twice:
             found.wrong(here, "expected one member of this name, got more")
@@ -91,7 +93,9 @@ def _map(value: Any, type_: Type, path: str, found: Findings, text: Text) -> lis
         found.type(path, "an object", value)
         return None
     here = f"{path}.*"
-    keys = [typed(key, type_.key, here, found, text) for key in value]
+    # JSON has no keys but texts: that one is read as a number is no conversion to be counted.
+    of_keys = Findings(violations=found.violations)
+    keys = [typed(key, type_.key, here, of_keys, text) for key in value]
     if None in keys:
         return None
     if isinstance(value, Repeated) or len(set(keys)) != len(keys):
