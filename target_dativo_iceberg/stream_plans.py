@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from target_dativo_iceberg import log
 from target_dativo_iceberg.contract import Contract, ContractSet, Field, load
+from target_dativo_iceberg.contract.arrangement import dated
 from target_dativo_iceberg.contract.evolution import AddColumn, Promote, Relax, Rename, Step, describe, plan
 from target_dativo_iceberg.contract.model import Kind, Type
 from target_dativo_iceberg.contract.reader import fold
@@ -16,14 +18,16 @@ from target_dativo_iceberg.contract.rules.check import Checker
 from target_dativo_iceberg.contract.singer import Property, properties
 from target_dativo_iceberg.errors import ContractError, EvolutionError, InputError
 from target_dativo_iceberg.messages import Schema
+from target_dativo_iceberg.partitions import order_text, partition_text, sort_text, spec_text
 from target_dativo_iceberg.plan import Change, StreamPlan
 from target_dativo_iceberg.read_only import existing_store
 from target_dativo_iceberg.route import Contracts
 from target_dativo_iceberg.settings import Settings
-from target_dativo_iceberg.tables import evolved, state_of
+from target_dativo_iceberg.tables import FILLED, evolved, state_of
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
+    from pyiceberg.table.metadata import TableMetadata
 
 _SHOWN = 20
 
@@ -77,6 +81,7 @@ class Planner:
             except (ContractError, InputError) as error:
                 return StreamPlan(message.stream, problems=(str(error),), warnings=tuple(warnings))
             table = self._store.load(identifier) if self._store else None
+            contract = dated(contract, always=table is not None and FILLED in table.properties)
             changes, problems = _created(contract) if table is None else self._evolved(table, contract)
         name = f"{contract.id or contract.name} {contract.version}".strip() if not contract.inferred else ""
         return StreamPlan(
@@ -98,15 +103,34 @@ class Planner:
         found = plan(state_of(table.metadata), contract, policy)
         name = ".".join(table.name())
         problems = [f"table {name} cannot take the rows of '{contract.name}': {text}" for text in found.problems]
+        arranged: tuple[Change, ...] = ()
         try:
-            evolved(table.transaction(), (contract,), policy)  # says the warnings, and what only tables know
+            # says the warnings, and what only tables know
+            respec = self._settings.allow_partition_evolution
+            after = evolved(table.transaction(), (contract,), policy, respec=respec).table_metadata
+            arranged = _rearranged(table.metadata, after)
         except EvolutionError as error:
             problems = problems or [str(error)]
-        return tuple(_change(step) for step in found.steps), problems
+        return (*(_change(step) for step in found.steps), *arranged), problems
 
 
 def _created(contract: Contract) -> tuple[tuple[Change, ...], list[str]]:
-    return tuple(Change("create_column", f.name, _shown(f, contract)) for f in contract.fields), []
+    columns = (Change("create_column", f.name, _shown(f, contract)) for f in contract.fields)
+    return (*columns, *_arranged(partition_text(contract), sort_text(contract))), []
+
+
+def _arranged(partitions: str, sort: str) -> Iterator[Change]:
+    if partitions:
+        yield Change("partition_by", "", partitions)
+    if sort:
+        yield Change("sort_by", "", sort)
+
+
+def _rearranged(before: TableMetadata, after: TableMetadata) -> tuple[Change, ...]:
+    """Return what the load would change of partitions and sort order, for new rows."""
+    partitions = spec_text(after) if after.default_spec_id != before.default_spec_id else ""
+    sort = order_text(after) if after.default_sort_order_id != before.default_sort_order_id else ""
+    return tuple(replace(c, reason="for new rows") for c in _arranged(partitions, sort))
 
 
 def _shown(field: Field, contract: Contract) -> str:

@@ -32,7 +32,7 @@ from target_dativo_iceberg.contract.model import Contract
 from target_dativo_iceberg.errors import EvolutionError, StoreError
 from target_dativo_iceberg.files import FileTarget
 from target_dativo_iceberg.iceberg_types import contract_fields, iceberg_schema, iceberg_type
-from target_dativo_iceberg.partitions import file_order, order_of, rearrange, spec_of
+from target_dativo_iceberg.partitions import file_order, order_of, rearrange, refuse_unfit, spec_of
 from target_dativo_iceberg.store_errors import store_errors
 
 if TYPE_CHECKING:
@@ -269,6 +269,7 @@ def evolved(
         EvolutionError: the table cannot take a contract's rows.
 
     """
+    refuse_unfit(transaction._table)
     for contract in contracts:
         steps = _steps(transaction, contract, policy)
         if steps:
