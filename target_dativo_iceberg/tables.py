@@ -46,7 +46,7 @@ Identifier = tuple[str, ...]
 CHECKPOINT = "dativo.checkpoint."
 # Names the column that the target fills in a table.
 FILLED = "dativo.filled-column"
-_LEAST_WAITING = 24 << 20
+_LEAST_WAITING = 16 << 20
 _MIB = 1 << 20
 _NEW_TABLE_PROPERTIES = {
     "write.parquet.compression-codec": "zstd",
@@ -111,7 +111,7 @@ class Store:
         self._remembered: set[Identifier] = set()
         self.checkpoints: dict[tuple[Identifier, str], str] = {}
         self.evolution = settings.evolution
-        self.waiting = Waiting(max(_LEAST_WAITING, (settings.memory_limit_mb - 256) * _MIB // 4))
+        self.waiting = Waiting(max(_LEAST_WAITING, (settings.memory_limit_mb - 256) * _MIB // 8))
         self._date = datetime.now(UTC).date()
 
     def load(self, identifier: Identifier) -> Table | None:
