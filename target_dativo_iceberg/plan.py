@@ -28,9 +28,9 @@ class Change:
     """One change of a table.
 
     Attributes:
-        step: `create_column`, `add_column`, `promote`, `relax`, `rename` or `rekey`.
-        column: its path, dotted; empty for `rekey`.
-        to: the type it has then, its new name, or the new key columns.
+        step: `create_column`, `add_column`, `promote`, `relax`, `rename`, `rekey`, `partition_by` or `sort_by`.
+        column: its path, dotted; empty for the last three.
+        to: the type it has then, its new name, the new key columns, the partitions or the sort keys.
         reason: why.
 
     """
@@ -49,6 +49,8 @@ class Change:
             "relax": f"make column {self.column} optional",
             "rename": f"rename column {self.column} to {self.to}",
             "rekey": f"set the identifier fields to ({self.to})",
+            "partition_by": f"partition by {self.to}",
+            "sort_by": f"sort by {self.to}",
         }[self.step]
         return words + (f": {self.reason}" if self.reason else "")
 
@@ -86,7 +88,9 @@ class StreamPlan:
             return [f"stream {self.stream} cannot be loaded", *said]
         found = [f"stream {self.stream} into table {self.table} ({held})"]
         if self.creates:
-            found.append("  create the table with columns " + ", ".join(map(str, self.changes)))
+            columns = [change for change in self.changes if change.column]
+            found.append("  create the table with columns " + ", ".join(map(str, columns)))
+            found += [f"  {change}" for change in self.changes if not change.column]
         elif self.changes:
             found += [f"  {change}" for change in self.changes]
         elif not self.problems:

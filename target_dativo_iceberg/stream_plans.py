@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from target_dativo_iceberg import log
 from target_dativo_iceberg.contract import Contract, ContractSet, Field, load
+from target_dativo_iceberg.contract.arrangement import dated
 from target_dativo_iceberg.contract.evolution import plan
 from target_dativo_iceberg.contract.reader import fold
 from target_dativo_iceberg.contract.rules.check import Checker
@@ -19,15 +20,17 @@ from target_dativo_iceberg.contract.type_changes import type_name
 from target_dativo_iceberg.errors import ContractError, EvolutionError, InputError
 from target_dativo_iceberg.fitting import fitting
 from target_dativo_iceberg.messages import Schema
+from target_dativo_iceberg.partitions import order_text, partition_text, sort_text, spec_text
 from target_dativo_iceberg.plan import Change, StreamPlan
 from target_dativo_iceberg.read_only import existing_store
 from target_dativo_iceberg.route import Contracts
 from target_dativo_iceberg.settings import Settings
 from target_dativo_iceberg.table_state import leeway_of, state_of
-from target_dativo_iceberg.tables import evolved
+from target_dativo_iceberg.tables import FILLED, evolved
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
+    from pyiceberg.table.metadata import TableMetadata
 
 _SHOWN = 20
 
@@ -84,6 +87,7 @@ class Planner:
                 name = ".".join(identifier)
                 return StreamPlan(message.stream, name, problems=(str(error),), warnings=tuple(warnings))
             table = self._store.load(identifier) if self._store else None
+            contract = dated(contract, always=table is not None and FILLED in table.properties)
             made = _created(contract) if table is None else self._evolved(table, contract)
         held = f"{contract.id or contract.name} {contract.version}".strip() if not contract.inferred else ""
         named = replace(made, stream=message.stream, table=".".join(identifier), contract=held)
@@ -110,17 +114,36 @@ class Planner:
         leeway, name = leeway_of(self._settings), ".".join(table.name())
         found = plan(state_of(table.metadata, name), contract, leeway)
         problems = [f"table {name} cannot take the rows of '{contract.name}': {text}" for text in found.problems]
+        arranged: tuple[Change, ...] = ()
         try:
-            evolved(table.transaction(), (contract,), leeway)  # says the warnings, and what only tables know
+            # says the warnings, and what only tables know
+            respec = self._settings.allow_partition_evolution
+            after = evolved(table.transaction(), (contract,), leeway, respec=respec).table_metadata
+            arranged = _rearranged(table.metadata, after)
         except EvolutionError as error:
             problems = problems or [str(error)]
-        changes = tuple(_change(step) for step in found.steps)
+        changes = (*(_change(step) for step in found.steps), *arranged)
         return StreamPlan("", changes=changes, columns=dict(found.columns), problems=tuple(problems))
 
 
 def _created(contract: Contract) -> StreamPlan:
     columns = (Change("create_column", f.name, _shown(f, contract)) for f in contract.fields)
-    return StreamPlan("", creates=True, changes=tuple(columns))
+    arranged = _arranged(partition_text(contract), sort_text(contract))
+    return StreamPlan("", creates=True, changes=(*columns, *arranged))
+
+
+def _arranged(partitions: str, sort: str) -> Iterator[Change]:
+    if partitions:
+        yield Change("partition_by", "", partitions)
+    if sort:
+        yield Change("sort_by", "", sort)
+
+
+def _rearranged(before: TableMetadata, after: TableMetadata) -> tuple[Change, ...]:
+    """Return what the load would change of partitions and sort order, for new rows."""
+    partitions = spec_text(after) if after.default_spec_id != before.default_spec_id else ""
+    sort = order_text(after) if after.default_sort_order_id != before.default_sort_order_id else ""
+    return tuple(replace(c, reason="for new rows") for c in _arranged(partitions, sort))
 
 
 def _shown(field: Field, contract: Contract) -> str:

@@ -33,7 +33,7 @@ from target_dativo_iceberg.contract.steps import (
 from target_dativo_iceberg.errors import EvolutionError, StoreError
 from target_dativo_iceberg.files import FileTarget
 from target_dativo_iceberg.iceberg_types import iceberg_schema, iceberg_type
-from target_dativo_iceberg.partitions import file_order, order_of, rearrange, spec_of
+from target_dativo_iceberg.partitions import file_order, order_of, rearrange, refuse_unfit, spec_of
 from target_dativo_iceberg.store_errors import store_errors
 from target_dativo_iceberg.table_state import columns_of, leeway_of, state_of
 
@@ -48,7 +48,7 @@ Identifier = tuple[str, ...]
 CHECKPOINT = "dativo.checkpoint."
 # Names the column that the target fills in a table.
 FILLED = "dativo.filled-column"
-_LEAST_WAITING = 24 << 20
+_LEAST_WAITING = 16 << 20
 _MIB = 1 << 20
 _NEW_TABLE_PROPERTIES = {
     "write.parquet.compression-codec": "zstd",
@@ -115,7 +115,7 @@ class Store:
         self._remembered: set[Identifier] = set()
         self.checkpoints: dict[tuple[Identifier, str], str] = {}
         self.leeway = leeway_of(settings)
-        self.waiting = Waiting(max(_LEAST_WAITING, (settings.memory_limit_mb - 256) * _MIB // 4))
+        self.waiting = Waiting(max(_LEAST_WAITING, (settings.memory_limit_mb - 256) * _MIB // 8))
         self._date = datetime.now(UTC).date()
 
     def load(self, identifier: Identifier) -> Table | None:
@@ -267,6 +267,7 @@ def evolved(
         EvolutionError: the table cannot take a contract's rows.
 
     """
+    refuse_unfit(transaction._table)
     for contract in contracts:
         steps = _steps(transaction, contract, leeway)
         if steps:

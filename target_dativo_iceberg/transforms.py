@@ -6,6 +6,7 @@ PyIceberg's own need its Rust extension, which this target does not ask for.
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -103,7 +104,7 @@ def _truncate(column: pa.Array, transform: TruncateTransform[Any], source: Icebe
     if pa.types.is_decimal(type_) and type_.precision <= _INT64_DIGITS:
         unscaled = _as_decimal(column, pa.decimal128(_INT64_DIGITS, 0)).cast(pa.int64())
         return _as_decimal(_truncate_integers(unscaled, width).cast(pa.decimal128(19, 0)), type_)
-    return _by_value(column, transform.transform(source))
+    return _truncate_wide(column, transform.transform(source))
 
 
 def _truncate_integers(column: pa.Array, width: int) -> pa.Array:
@@ -115,10 +116,19 @@ def _as_decimal(column: pa.Array, type_: pa.DataType) -> pa.Array:
     return pa.Array.from_buffers(type_, len(column), column.buffers(), column.null_count, column.offset)
 
 
-def _by_value(column: pa.Array, one: Callable[[Any], Any]) -> pa.Array:
+def _truncate_wide(column: pa.Array, one: Callable[[Any], Any]) -> pa.Array:
+    """Truncate decimals beyond 64 bits, each distinct one by itself; far below zero it may get a digit more."""
     encoded = column.dictionary_encode()
-    values = pa.array([one(value) for value in encoded.dictionary.to_pylist()], column.type)
+    unscaled = (_unscaled(one(value)) for value in encoded.dictionary.to_pylist())
+    data = b"".join(number.to_bytes(16, "little", signed=True) for number in unscaled)
+    values = pa.Array.from_buffers(column.type, len(encoded.dictionary), [None, pa.py_buffer(data)])
     return values.take(encoded.indices)
+
+
+def _unscaled(value: Decimal) -> int:
+    sign, digits, _ = value.as_tuple()
+    number = int("".join(map(str, digits)))
+    return -number if sign else number
 
 
 # ---- time ----

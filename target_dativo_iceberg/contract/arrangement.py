@@ -12,14 +12,16 @@ INGEST_DATE = "ingest_date"
 _NESTED = frozenset({Kind.STRUCT, Kind.LIST, Kind.MAP})
 _DAYS = frozenset({Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ})
 _OF_TIME = ("year", "month", "day", "hour")
-# The kinds of columns each transform takes.
+_FLOATING = frozenset({Kind.FLOAT, Kind.DOUBLE})
+# The kinds of columns each transform takes. Iceberg would take floating numbers for identity; PyIceberg 0.12 reads them
+# from a manifest with the precision of a float, and writes that when it merges manifests.
 TRANSFORMS: dict[str, frozenset[Kind]] = {
-    "identity": frozenset(Kind) - _NESTED,
+    "identity": frozenset(Kind) - _NESTED - _FLOATING,
     "year": _DAYS,
     "month": _DAYS,
     "day": _DAYS,
     "hour": _DAYS - {Kind.DATE},
-    "bucket": frozenset(Kind) - _NESTED - {Kind.FLOAT, Kind.DOUBLE, Kind.BOOLEAN},
+    "bucket": frozenset(Kind) - _NESTED - _FLOATING - {Kind.BOOLEAN},
     "truncate": frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.STRING, Kind.JSON, Kind.BINARY}),
 }
 KNOWN = ("identity", "year", "month", "day", "hour", "bucket[16]", "truncate[4]")

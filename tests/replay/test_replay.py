@@ -171,13 +171,21 @@ def spoil(lake: Lake, text: str) -> None:
     """Append to the quarantine table a row whose record is some other text."""
     import pyarrow as pa
 
+    from target_dativo_iceberg.arranged import writer_of
+    from target_dativo_iceberg.contract.values.arrow import arrow_schema
+    from target_dativo_iceberg.publish import Checkpoint, TableChange, publish
+    from target_dativo_iceberg.quarantine import contract_of
     from target_dativo_iceberg.settings import parse
     from target_dativo_iceberg.tables import open_store
 
-    table = open_store(parse({"warehouse": lake.settings["warehouse"]})).load(("default", "orders__quarantine"))
+    store, identifier = open_store(parse({"warehouse": lake.settings["warehouse"]})), ("default", "orders__quarantine")
+    table, contract = store.load(identifier), contract_of("orders__quarantine")
     assert table is not None
     row = table.scan(limit=1).to_arrow().to_pylist()[0] | {"_record": text, "_seq": 99}
-    table.append(pa.Table.from_pylist([row], table.schema().as_arrow()))
+    destination = store.destination(identifier, contract, None)
+    writer = writer_of(store.file_target(destination, "spoilt"), store.waiting)
+    writer.write([pa.RecordBatch.from_pylist([row], arrow_schema(contract))])
+    publish(store, [TableChange(destination, writer.finish())], Checkpoint(None, "spoilt", 1, "", "", 0))
 
 
 @pytest.mark.parametrize("table", ["default.nothing", "orders__quarantine", "a b.c"])
