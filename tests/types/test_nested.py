@@ -228,7 +228,7 @@ def test_keys_that_are_numbers_are_no_coercions(lake: Lake, cases: list[Case]) -
 
 
 def test_required_values_of_a_map_are_never_null(lake: Lake) -> None:
-    cases = [Case('{"a": null}', No("missing_required")), Case('{"a": "b"}', [("a", "b")]), Case("{}", [])]
+    cases = [Case('{"a": null}', No("missing_required")), Case('{"a": "b"}', [("a", "b")]), Case("{}", []), *_NULLS]
     check(lake, _map("string", "string", required=True), cases, "map<string, string>")
 
 
