@@ -19,14 +19,13 @@ import pyarrow.compute as pc
 
 from target_dativo_iceberg.files import FileForm, FileTarget, FileWriter, PartitionPlace
 from target_dativo_iceberg.partition_slots import PartitionSlots
+from target_dativo_iceberg.row_groups import GROUP_BYTES, GROUP_ROWS, fills_group
 from target_dativo_iceberg.row_order import RowOrder
 from target_dativo_iceberg.spill import Spill
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
 
-_GROUP_ROWS = 131_072
-_GROUP_BYTES = 48 << 20
 # Rows of a partition that are worth a row group of their own before the epoch ends.
 _DIRECT_BYTES = 8 << 20
 _OPEN_FILES = 8
@@ -202,7 +201,7 @@ class ArrangedWriter:
         group: list[pa.Table] = []
         for piece in pieces:
             group.append(self._read(piece))
-            if sum(t.num_rows for t in group) >= _GROUP_ROWS or sum(t.nbytes for t in group) >= _GROUP_BYTES:
+            if fills_group(sum(t.num_rows for t in group), sum(t.nbytes for t in group)):
                 yield from _row_groups(pa.concat_tables(group))
                 group = []
         if group:
@@ -264,7 +263,7 @@ def _bytes(pieces: Sequence[_Piece]) -> int:
 
 
 def _row_groups(table: pa.Table) -> Iterator[pa.Table]:
-    count = max(1, -(-table.num_rows // _GROUP_ROWS), -(-table.nbytes // _GROUP_BYTES))
+    count = max(1, -(-table.num_rows // GROUP_ROWS), -(-table.nbytes // GROUP_BYTES))
     step = -(-table.num_rows // count)
     for start in range(0, table.num_rows, step):
         yield table.slice(start, step)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from target_dativo_iceberg import names, quarantine
 from target_dativo_iceberg.errors import ViolationError
+from target_dativo_iceberg.row_groups import GROUP_BYTES, fills_group
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,8 +34,6 @@ Identifier = tuple[str, ...]
 Audit = Callable[["Rows"], Sequence[str]]
 # Raises when a table with these properties may not be written.
 TableCheck = Callable[[Mapping[str, str]], None]
-_GROUP_ROWS = 131_072
-_GROUP_BYTES = 48 << 20
 _PATIENCE = 5.0  # seconds
 
 
@@ -123,9 +122,9 @@ class Epoch:
         table.rows += batch.num_rows
         table.nbytes += batch.nbytes
         self._buffered += batch.nbytes
-        if table.rows >= _GROUP_ROWS or table.nbytes >= _GROUP_BYTES:
+        if fills_group(table.rows, table.nbytes):
             self._flush(table)
-        while self._buffered > 2 * _GROUP_BYTES:
+        while self._buffered > 2 * GROUP_BYTES:
             self._flush(max(self._tables.values(), key=lambda t: t.nbytes))
 
     def _flush(self, table: _Table) -> None:

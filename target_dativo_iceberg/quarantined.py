@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -18,13 +18,10 @@ if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table
 
-    from target_dativo_iceberg.arranged import Writer
 
 MARK = "_replayed_at"
 _BATCH_ROWS = 8192
 _NEEDED = ("_run_id", "_stream", "_errors", "_record", MARK)
-_GROUP_ROWS = 131_072
-_GROUP_BYTES = 48 << 20
 
 
 @dataclass(slots=True)
@@ -112,33 +109,3 @@ def marked(table: Table, file: DataFile, replayed: pa.BooleanArray, at: datetime
         here = replayed.slice(start, batch.num_rows)
         yield batch.set_column(index, batch.schema.field(index), pc.if_else(here, pa.scalar(at, column.type), column))
         start += batch.num_rows
-
-
-@dataclass(slots=True)
-class RowGroups:
-    """Gathers batches into row groups of a file writer."""
-
-    writer: Writer
-    _held: list[pa.RecordBatch] = field(default_factory=list)
-    _rows: int = 0
-    _bytes: int = 0
-
-    def add(self, batch: pa.RecordBatch) -> None:
-        """Take rows; write when they fill a group."""
-        if batch.num_rows == 0:
-            return
-        self._held.append(batch)
-        self._rows += batch.num_rows
-        self._bytes += batch.nbytes
-        if self._rows >= _GROUP_ROWS or self._bytes >= _GROUP_BYTES:
-            self._write()
-
-    def finish(self) -> list[DataFile]:
-        """Write the rest and return the data files."""
-        self._write()
-        return self.writer.finish()
-
-    def _write(self) -> None:
-        if self._held:
-            self.writer.write(self._held)
-            self._held, self._rows, self._bytes = [], 0, 0

@@ -16,11 +16,12 @@ from target_dativo_iceberg import names, publish, quarantine
 from target_dativo_iceberg.arranged import Writer, writer_of
 from target_dativo_iceberg.errors import ContractError, StoreError
 from target_dativo_iceberg.fitting import fitting
-from target_dativo_iceberg.quarantined import RowGroups, Selection, batches, marked, waiting_files
+from target_dativo_iceberg.quarantined import Selection, batches, marked, waiting_files
 from target_dativo_iceberg.read_only import existing_store
 from target_dativo_iceberg.replay import ReplayReport
 from target_dativo_iceberg.replay_contracts import Contractor
 from target_dativo_iceberg.replay_lane import Lane
+from target_dativo_iceberg.row_groups import RowGroups
 from target_dativo_iceberg.table_rows import published
 from target_dativo_iceberg.table_state import state_of
 
