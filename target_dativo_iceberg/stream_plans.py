@@ -18,6 +18,7 @@ from target_dativo_iceberg.contract.singer import Property, properties
 from target_dativo_iceberg.contract.steps import AddColumn, Promote, Rekey, Relax, Rename, Step
 from target_dativo_iceberg.contract.type_changes import type_name
 from target_dativo_iceberg.errors import ContractError, EvolutionError, InputError
+from target_dativo_iceberg.evolving import evolved
 from target_dativo_iceberg.fitting import fitting
 from target_dativo_iceberg.messages import Schema
 from target_dativo_iceberg.partitions import order_text, partition_text, sort_text, spec_text
@@ -26,7 +27,7 @@ from target_dativo_iceberg.read_only import existing_store
 from target_dativo_iceberg.route import Contracts
 from target_dativo_iceberg.settings import Settings
 from target_dativo_iceberg.table_state import leeway_of, state_of
-from target_dativo_iceberg.tables import FILLED, evolved
+from target_dativo_iceberg.tables import FILLED
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table

@@ -1,8 +1,7 @@
-"""Tables: where a contract's rows go, and what a table needs to take them."""
+"""Tables: where a contract's rows go, and how their files are written."""
 
 from __future__ import annotations
 
-import itertools
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,29 +12,18 @@ import pyarrow as pa
 from pyiceberg.exceptions import NoSuchTableError, TableAlreadyExistsError
 from pyiceberg.table import CreateTableTransaction, StagedTable, Table, Transaction
 
-from target_dativo_iceberg import log
 from target_dativo_iceberg.arranged import Waiting
 from target_dativo_iceberg.catalogs import open_branch, open_catalog
 from target_dativo_iceberg.contract.arrangement import INGEST_DATE, dated, is_dated
-from target_dativo_iceberg.contract.evolution import plan
 from target_dativo_iceberg.contract.model import Contract
 from target_dativo_iceberg.contract.stable_names import STABLE_IDS, stable_ids
-from target_dativo_iceberg.contract.steps import (
-    AddColumn,
-    Leeway,
-    Plan,
-    Promote,
-    Rekey,
-    Relax,
-    Rename,
-    Step,
-)
-from target_dativo_iceberg.errors import EvolutionError, StoreError
+from target_dativo_iceberg.errors import StoreError
+from target_dativo_iceberg.evolving import evolved
 from target_dativo_iceberg.files import FileTarget
-from target_dativo_iceberg.iceberg_types import iceberg_schema, iceberg_type
-from target_dativo_iceberg.partitions import file_order, order_of, rearrange, refuse_unfit, spec_of
+from target_dativo_iceberg.iceberg_types import iceberg_schema
+from target_dativo_iceberg.partitions import file_order, order_of, spec_of
 from target_dativo_iceberg.store_errors import store_errors
-from target_dativo_iceberg.table_state import columns_of, leeway_of, state_of
+from target_dativo_iceberg.table_state import columns_of, leeway_of
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
@@ -242,7 +230,7 @@ class Store:
         )
 
 
-# ---- what a table needs ----
+# ---- what a table says of itself ----
 
 
 def contract_properties(contract: Contract) -> dict[str, str]:
@@ -250,81 +238,6 @@ def contract_properties(contract: Contract) -> dict[str, str]:
     ids = stable_ids(contract)
     filled = {FILLED: INGEST_DATE} if is_dated(contract) else {}
     return dict(contract.properties) | filled | ({STABLE_IDS: ids} if ids else {})
-
-
-def evolved(
-    transaction: Transaction, contracts: Iterable[Contract], leeway: Leeway, *, respec: bool = False
-) -> Transaction:
-    """Apply to a transaction what its table needs for each contract in turn.
-
-    Args:
-        transaction: of the table.
-        contracts: whose rows are to be written, in order.
-        leeway: how far columns may change.
-        respec: whether partitions and sort order may.
-
-    Raises:
-        EvolutionError: the table cannot take a contract's rows.
-
-    """
-    refuse_unfit(transaction._table)
-    for contract in contracts:
-        steps = _steps(transaction, contract, leeway)
-        if steps:
-            evolve(transaction, steps)
-        rearrange(transaction, contract, allowed=respec)
-    return transaction
-
-
-def _steps(transaction: Transaction, contract: Contract, leeway: Leeway) -> tuple[Step, ...]:
-    name = ".".join(transaction._table.name())
-    found = plan(state_of(transaction.table_metadata, name), contract, leeway)
-    for warning in found.warnings:
-        log.once(f"table {name}: {warning}")
-    if found.problems:
-        raise EvolutionError(
-            f"table {name} cannot take the rows of '{contract.name}': {'; '.join(found.problems)}",
-            _hint(found, leeway.under(contract)),
-        )
-    return found.steps
-
-
-def _hint(found: Plan, leeway: Leeway) -> str:
-    if found.misfits == found.problems and leeway.on_incompatible == "new_table":
-        return "raise the first number of the contract's version, or mend the contract"
-    if found.misfits == found.problems and leeway.on_incompatible == "fail":
-        return (
-            "set on_incompatible to new_table or variant_column, mend the contract, "
-            "or load into another table (table_prefix, namespace)"
-        )
-    return "mend the contract, or load into another table (table_prefix, namespace)"
-
-
-def evolve(transaction: Transaction, steps: Iterable[Step]) -> Transaction:
-    """Apply evolution steps to a transaction; renames first, since the others know the new names."""
-    steps = list(steps)
-    for some in ([s for s in steps if isinstance(s, Rename)], [s for s in steps if not isinstance(s, Rename)]):
-        if some:
-            _update(transaction, some)
-    return transaction
-
-
-def _update(transaction: Transaction, steps: Iterable[Step]) -> None:
-    with transaction.update_schema() as update:
-        for step in steps:
-            match step:
-                case AddColumn():
-                    ids = itertools.count(1)
-                    type_ = iceberg_type(step.field.type, ids)
-                    update.add_column(step.path, type_, doc=step.field.description or None)
-                case Promote():
-                    update.update_column(step.path, iceberg_type(step.type, itertools.count(1)))
-                case Relax():
-                    update.make_column_optional(step.path)
-                case Rename():
-                    update.rename_column(step.path, step.name)
-                case Rekey():
-                    update.set_identifier_fields(*step.path)
 
 
 def created(staged: Table) -> CreateTableTransaction:
