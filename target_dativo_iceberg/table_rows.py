@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from target_dativo_iceberg.contract.model import Contract
-from target_dativo_iceberg.contract.values.arrow import arrow_schema
+from target_dativo_iceberg.contract.values.arrow import arrow_schema, as_contract, picked
 from target_dativo_iceberg.refit import staged_groups
 from target_dativo_iceberg.store_errors import store_errors
 from target_dativo_iceberg.table_state import columns_of
@@ -37,9 +37,10 @@ def published(store: Store) -> Rows:
         stored = columns_of(table.metadata, contract, store.leeway)
         there = {f.name for f in table.schema().fields}
         wanted = {stored.get(name, name): name for name in names if stored.get(name, name) in there}
+        schema = picked(arrow_schema(contract), names)
         with store_errors(f"reading table {'.'.join(identifier)}"):
             for batch in table.scan(selected_fields=tuple(wanted)).to_arrow_batch_reader():
-                yield _typed(batch.rename_columns([wanted[n] for n in batch.schema.names]), contract, names)
+                yield as_contract(batch.rename_columns([wanted[n] for n in batch.schema.names]), schema)
 
     return rows
 
@@ -49,29 +50,14 @@ def about_to_be(store: Store, changes: Sequence[TableChange]) -> Rows:
     before = published(store)
 
     def staged(identifier: tuple[str, ...], contract: Contract, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        schema = picked(arrow_schema(contract), names)
         for change in changes:
             if change.destination.identifier == identifier:
                 for file in change.files:
                     for group in staged_groups(change.destination, file):
                         for batch in group.to_batches():
-                            yield _typed(batch, contract, names)
+                            yield as_contract(batch, schema)
 
     return lambda identifier, contract, names: chain(
         before(identifier, contract, names), staged(identifier, contract, names)
     )
-
-
-def _typed(batch: pa.RecordBatch, contract: Contract, names: Sequence[str]) -> pa.RecordBatch:
-    """Return columns in the contract's types; one that the table does not have yet is null."""
-    schema = arrow_schema(contract)
-    fields = [schema.field(name) for name in names]
-    have = set(batch.schema.names)
-    columns = [
-        _cast(batch.column(f.name), f.type) if f.name in have else pa.nulls(batch.num_rows, f.type) for f in fields
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
-
-
-def _cast(column: pa.Array, type_: pa.DataType) -> pa.Array:
-    storage = column.storage if isinstance(column, pa.ExtensionArray) else column
-    return storage.cast(type_)

@@ -18,7 +18,7 @@ from target_dativo_iceberg.contract.quality.sql_jail import SqlJail, SqlLimits
 from target_dativo_iceberg.contract.quality.sql_rows import SqlRows, sql_schema
 from target_dativo_iceberg.contract.quality.thresholds import CheckResult, Gate
 from target_dativo_iceberg.contract.rules.distinct import Distinct
-from target_dativo_iceberg.contract.values.arrow import arrow_schema
+from target_dativo_iceberg.contract.values.arrow import arrow_schema, as_contract, picked
 
 __all__ = ["CheckResult", "Quality"]
 
@@ -159,7 +159,8 @@ class Quality:
         if check.kind in _UNRUN:
             return self._skipped(check)
         columns = self._columns(check)
-        batches = (self._typed(batch, columns) for batch in scan(columns))
+        schema = picked(self._schema, columns)
+        batches = (as_contract(batch, schema) for batch in scan(columns))
         if check.kind is CheckKind.SQL:
             return self._sql_over(check, columns, batches)
         tally = Tally(self._count(check, watched=True))
@@ -168,7 +169,7 @@ class Quality:
         return self._gates[check.id].result(tally.counted, tally.rows)
 
     def _sql_over(self, check: Check, columns: list[str], batches: Iterator[pa.RecordBatch]) -> CheckResult:
-        rows = SqlRows(_picked(sql_schema(self._contract), columns), self._scratch)
+        rows = SqlRows(picked(sql_schema(self._contract), columns), self._scratch)
         try:
             for batch in batches:
                 rows.add(batch)
@@ -189,7 +190,7 @@ class Quality:
         checks = [check for check in self._checks(scope) if check.kind is CheckKind.SQL]
         wanted = {name for check in checks for name in self._jail.columns(check)}
         columns = [name for name in self._schema.names if name in wanted]
-        return SqlRows(_picked(sql_schema(self._contract), columns), self._scratch) if checks else None
+        return SqlRows(picked(sql_schema(self._contract), columns), self._scratch) if checks else None
 
     def _columns(self, check: Check) -> list[str]:
         """Return the top columns that a check reads, at least one."""
@@ -199,15 +200,3 @@ class Quality:
         return list(
             dict.fromkeys(next(n for n in self._schema.names if p == n or p.startswith(f"{n}.")) for p in paths)
         )
-
-    def _typed(self, batch: pa.RecordBatch, columns: Sequence[str]) -> pa.RecordBatch:
-        """Return columns of a scan in the contract's types."""
-        schema = _picked(self._schema, columns)
-        found = [batch.column(name) for name in columns]
-        storage = [c.storage if isinstance(c, pa.ExtensionArray) else c for c in found]
-        typed = [column.cast(field.type) for column, field in zip(storage, schema, strict=True)]
-        return pa.RecordBatch.from_arrays(typed, schema=schema)
-
-
-def _picked(schema: pa.Schema, names: Sequence[str]) -> pa.Schema:
-    return pa.schema([schema.field(name) for name in names])

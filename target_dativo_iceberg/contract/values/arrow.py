@@ -52,3 +52,28 @@ def arrow_fields(fields: Sequence[Field]) -> list[pa.Field]:
 def arrow_schema(contract: Contract) -> pa.Schema:
     """Return the schema of a stream's typed batches: the contract's fields, in the contract's order."""
     return pa.schema(arrow_fields(contract.fields))
+
+
+def picked(schema: pa.Schema, names: Sequence[str]) -> pa.Schema:
+    """Return some fields of a schema, in the order of the names."""
+    return pa.schema([schema.field(name) for name in names])
+
+
+def as_contract(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """Return rows of a table in a contract's types; a column that they do not have is null.
+
+    Args:
+        batch: as PyIceberg or Parquet gives it.
+        schema: the wanted fields of the contract's Arrow schema.
+
+    """
+    have = set(batch.schema.names)
+    columns = [
+        _cast(batch.column(f.name), f.type) if f.name in have else pa.nulls(batch.num_rows, f.type) for f in schema
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _cast(column: pa.Array, type_: pa.DataType) -> pa.Array:
+    storage = column.storage if isinstance(column, pa.ExtensionArray) else column
+    return storage.cast(type_)
