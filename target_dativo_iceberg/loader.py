@@ -10,7 +10,6 @@ import hashlib
 import os
 import tempfile
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -37,6 +36,7 @@ from target_dativo_iceberg.progress import Progress
 from target_dativo_iceberg.report import RunReport, StreamReport
 from target_dativo_iceberg.stage import Staged, stage, stage_arrow
 from target_dativo_iceberg.streams import Stream, Streams
+from target_dativo_iceberg.workers import Job, Workers
 
 if TYPE_CHECKING:
     from target_dativo_iceberg.maps import StreamMaps
@@ -45,16 +45,6 @@ if TYPE_CHECKING:
     from target_dativo_iceberg.tables import Store
 
 MIB = 1 << 20
-_WORKERS = 2
-
-
-@dataclass(slots=True)
-class _Job:
-    """A run of records that a worker has."""
-
-    stream: Stream
-    nbytes: int
-    staged: Future[Staged]
 
 
 @dataclass(slots=True)
@@ -95,15 +85,12 @@ class Loader:
         self._reader = Reader(source, settings.max_line_mb * MIB)
         self._emit = emit
         self._maps = maps
-        self._workers = ThreadPoolExecutor(_WORKERS, "worker")
+        self._workers = Workers(max(8 * MIB, (settings.memory_limit_mb - 256) * MIB // 8))
         self._encoder = ThreadPoolExecutor(1, "encoder")
         self._store = self._encoder.submit(_open_store, settings)
         self._scratch = _scratch()
         self._made = Streams(settings, contracts, self._scratch)
         self._streams: dict[str, Stream] = {}
-        self._jobs: deque[_Job] = deque()
-        self._jobs_bytes = 0
-        self._in_flight = max(8 * MIB, (settings.memory_limit_mb - 256) * MIB // 8)
         self._position = _Position()
         self._last_state = ""
         self._epoch: Epoch | None = None
@@ -128,7 +115,7 @@ class Loader:
                 self._abandon()
                 raise
             finally:
-                self._workers.shutdown(wait=True, cancel_futures=True)
+                self._workers.shutdown()
                 # After a failure the encoder may hang in a call to a dead store: it has had its time in _abandon.
                 self._encoder.shutdown(wait=self.report.finished, cancel_futures=True)
                 self._progress.close()
@@ -260,9 +247,9 @@ class Loader:
         if not len(run.lines):
             return
         stream = self._stream(run.stream, run.line_number(0))
-        seals = not stream.ordered
-        job = self._workers.submit(stage, stream.plan, stream.judge, run, stream.privacy, seals=seals)
-        self._queue(stream, run.nbytes, job)
+        args = (stream.plan, stream.judge, run, stream.privacy)
+        self._workers.submit(stream, run.nbytes, stage, *args, seals=not stream.ordered)
+        self._collect()
 
     def _stream(self, name: str, line: int) -> Stream:
         stream = self._streams.get(name)
@@ -283,42 +270,28 @@ class Loader:
     def _stage_piece(self, stream: Stream, piece: Records | pa.RecordBatch, row: int, name: str) -> None:
         plan, judge, privacy, seals = stream.batch_plan, stream.judge, stream.privacy, not stream.ordered
         if isinstance(piece, Records):
-            job = self._workers.submit(stage, plan, judge, piece, privacy, seals=seals)
+            self._workers.submit(stream, piece.nbytes, stage, plan, judge, piece, privacy, seals=seals)
         else:
-            job = self._workers.submit(stage_arrow, plan, judge, piece, row, name, privacy, seals=seals)
-        self._queue(stream, piece.nbytes, job)
+            args = (plan, judge, piece, row, name, privacy)
+            self._workers.submit(stream, piece.nbytes, stage_arrow, *args, seals=seals)
+        self._collect()
 
     # ---- results, in order ----
 
-    def _queue(self, stream: Stream, nbytes: int, staged: Future[Staged]) -> None:
-        self._jobs.append(_Job(stream, nbytes, staged))
-        self._jobs_bytes += nbytes
-        self._collect(self._in_flight)
-
-    def _collect(self, limit: int) -> None:
-        """Take finished runs from the head of the queue, and wait while more than `limit` bytes are in it."""
-        while self._jobs and (self._jobs_bytes > limit or self._jobs[0].staged.done()):
-            job = self._jobs.popleft()
-            self._jobs_bytes -= job.nbytes
+    def _collect(self, limit: int | None = None) -> None:
+        """Take finished runs; with a limit, wait until no more than so many bytes are at the workers."""
+        for job in self._workers.finished(limit):
             self._accept(job, job.staged.result())
         if self._epoch is not None:
             self._epoch.check()
 
-    def _accept(self, job: _Job, staged: Staged) -> None:
+    def _accept(self, job: Job, staged: Staged) -> None:
         stream, name = job.stream, job.stream.name
         if stream.ordered:
             staged = stream.ordered.take(staged)
         counts = self._counts(name)
-        counts.records += staged.count
-        counts.dropped += staged.dropped
-        counts.input_bytes += job.nbytes
-        counts.by_rule.update(staged.by_rule)
-        counts.warnings.update(staged.warnings)
-        counts.coercions.update(staged.coercions)
         self._warn_unknown(name, staged.unknown)
-        counts.unknown_fields |= staged.unknown
-        counts.good += staged.accepted.num_rows
-        counts.quarantined += len(staged.rejected)
+        counts.take(staged, job.nbytes)
         if staged.failed is not None:
             raise violation_error(name, stream, staged.failed)
         check_count(name, self._settings.max_violations, counts, self.report.streams.get(name))
@@ -413,8 +386,7 @@ class Loader:
 
     def _abandon(self) -> None:
         """Drop the open epoch: no snapshot names its files."""
-        for job in self._jobs:
-            job.staged.cancel()
+        self._workers.cancel()
         if self._epoch is not None:
             self._epoch.discard()
         self.report.unpublished = self._open

@@ -10,10 +10,13 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from target_dativo_iceberg.errors import DativoError, StoreError
 from target_dativo_iceberg.names import QUARANTINE as SUFFIX
+
+if TYPE_CHECKING:
+    from target_dativo_iceberg.stage import Staged
 
 
 @dataclass(slots=True)
@@ -45,6 +48,18 @@ class StreamReport:
     def turned_away(self) -> int:
         """Records that were not written to the table."""
         return self.quarantined + self.dropped
+
+    def take(self, staged: Staged, nbytes: int) -> None:
+        """Add a run of records after the verdict; `nbytes` is what they took of the input."""
+        self.records += staged.count
+        self.good += staged.accepted.num_rows
+        self.quarantined += len(staged.rejected)
+        self.dropped += staged.dropped
+        self.by_rule.update(staged.by_rule)
+        self.warnings.update(staged.warnings)
+        self.coercions.update(staged.coercions)
+        self.unknown_fields |= staged.unknown
+        self.input_bytes += nbytes
 
     def check(self) -> None:
         """Assert that nothing was lost on the way.

@@ -1,0 +1,73 @@
+"""Runs of records at the workers: staged side by side, taken back in the order in which they came, bounded in bytes."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from target_dativo_iceberg.stage import Staged
+    from target_dativo_iceberg.streams import Stream
+
+_WORKERS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A run of records that a worker has.
+
+    Attributes:
+        stream: whose they are.
+        nbytes: of input.
+        staged: what becomes of them.
+
+    """
+
+    stream: Stream
+    nbytes: int
+    staged: Future[Staged]
+
+
+class Workers:
+    """Threads that stage runs.
+
+    Args:
+        in_flight: bytes of input that may be at the workers.
+
+    """
+
+    def __init__(self, in_flight: int) -> None:
+        self._in_flight = in_flight
+        self._threads = ThreadPoolExecutor(_WORKERS, "worker")
+        self._jobs: deque[Job] = deque()
+        self._nbytes = 0
+
+    def submit(self, stream: Stream, nbytes: int, task: Callable[..., Staged], *args: Any, seals: bool) -> None:
+        """Hand a run to the workers."""
+        self._jobs.append(Job(stream, nbytes, self._threads.submit(task, *args, seals=seals)))
+        self._nbytes += nbytes
+
+    def finished(self, limit: int | None = None) -> Iterator[Job]:
+        """Yield finished runs from the head of the queue, waiting while more is in it than may be.
+
+        Args:
+            limit: bytes of input that may stay; what may be in flight if not given.
+
+        """
+        stays = self._in_flight if limit is None else limit
+        while self._jobs and (self._nbytes > stays or self._jobs[0].staged.done()):
+            job = self._jobs.popleft()
+            self._nbytes -= job.nbytes
+            yield job
+
+    def cancel(self) -> None:
+        """Forget the runs that no worker has begun."""
+        for job in self._jobs:
+            job.staged.cancel()
+
+    def shutdown(self) -> None:
+        """Wait for the runs under way."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
