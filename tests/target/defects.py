@@ -369,7 +369,8 @@ def _spoilers(out: _Output, rng: random.Random, *, unknown_is_bad: bool) -> Iter
         record.update({name: earlier[name] for name in names})
         text = json.dumps(record, ensure_ascii=False)
         reasons = {{"id": _KEY, "serial": _UNIQUE}[name] for name in names}
-        out.bad(_line(text), text, reasons, mended=True)
+        # The relaxed contract has the primary key still, and the first record with it has landed.
+        out.bad(_line(text), text, reasons, mended="id" not in names)
 
     def unknown(record: Record) -> None:
         text = json.dumps(record | {"surprise": {"deep": [1, "ü"]}}, ensure_ascii=False)
