@@ -61,7 +61,8 @@ class Contracts:
         """
         settings = self._settings.of(message.stream)
         contract = read_as(self._found(message, settings), usual_of(settings))
-        return self._stated(_arranged(contract, message.stream, settings), message.stream)
+        contract = self._stated(_arranged(contract, message.stream, settings), message.stream)
+        return _upserted(contract, message.stream) if settings.load_method == "upsert" else contract
 
     def _stated(self, contract: Contract, stream: str) -> Contract:
         """Let a contract say how far it may change its table as the stream's settings do, unless it says so itself."""
@@ -168,6 +169,22 @@ def _arranged(contract: Contract, stream: str, settings: Settings) -> Contract:
             f"stream '{stream}': {problem}", "mend partition_by and sort_by, or the contract, or select the column"
         )
     return replace(contract, partitions=partitions, sort=sort)
+
+
+def _upserted(contract: Contract, stream: str) -> Contract:
+    """Return a contract whose key identifies rows: it may come again, and is never null.
+
+    Raises:
+        ContractError: there is no key.
+
+    """
+    if not contract.primary_key:
+        raise ContractError(
+            f"stream '{stream}' has no key, which load_method upsert needs",
+            "give it key_properties in the tap or a primary key in the contract, or load it append-only",
+        )
+    fields = tuple(replace(f, required=f.required or f.name in contract.primary_key) for f in contract.fields)
+    return replace(contract, fields=fields, keys_repeat=True)
 
 
 def _check_status(contract: Contract, settings: Settings) -> None:
