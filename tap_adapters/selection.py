@@ -53,8 +53,8 @@ def applied(catalog: Mapping[str, Any], select: Iterable[str], metadata: Mapping
 def _select(breadcrumb: list[str], entry: dict[str, Any], columns: list[str]) -> None:
     path = ".".join(breadcrumb[1::2])
     chosen = any(fnmatchcase(path, column) or column.startswith(f"{path}.") for column in columns)
-    if entry.get("inclusion") != "unsupported":
-        entry["selected"] = bool(columns) if not breadcrumb else chosen
+    wanted = chosen if breadcrumb else bool(columns)
+    entry["selected"] = wanted and entry.get("inclusion") != "unsupported"
 
 
 def _literal(name: str) -> str:
