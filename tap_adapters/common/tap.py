@@ -30,8 +30,10 @@ CAPABILITIES = (
 )
 
 
-class OwnSettings(PluginBase):
-    """A plugin that checks its settings and the files of `--config` itself, so that an error is one line in our words."""
+class OwnPlugin(PluginBase):
+    """A plugin that checks its settings and the files of `--config` itself: an error is one line in our words."""
+
+    package_name = "target-dativo-iceberg"
 
     @classmethod
     def check_settings(cls, config: dict[str, Any]) -> None:
@@ -46,6 +48,10 @@ class OwnSettings(PluginBase):
             self.check_settings(dict(self._config))
         return super()._validate_config(raise_errors=raise_errors)
 
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> NoReturn:
+        """End without writing: a line may be half out, and the STATE of what is complete already is."""
+        raise SystemExit(128 + signum)
+
     @classmethod
     def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> _ConfigInput:
         """Read the files of `--config`, each on its own first so that an error names the right one."""
@@ -57,16 +63,11 @@ class OwnSettings(PluginBase):
         return super().cb_config(ctx, param, value)
 
 
-class OwnTap(OwnSettings, Tap):
+class OwnTap(OwnPlugin, Tap):
     """A tap of ours: bookmarks per item, a catalog that follows the files."""
 
-    package_name = "target-dativo-iceberg"
     dynamic_catalog = True
     capabilities = list(CAPABILITIES)  # noqa: RUF012 - the SDK's own declaration
-
-    def _handle_termination(self, signum: int, frame: FrameType | None) -> NoReturn:
-        """End without writing: a line may be half out, and the STATE of every complete file already is."""
-        raise SystemExit(128 + signum)
 
     @classmethod
     def invoke(  # type: ignore[override]

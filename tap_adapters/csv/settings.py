@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import msgspec
 
 from tap_adapters.common.checking import check_choice, converted, entries_of, entry_of
 from tap_adapters.common.errors import SettingsError
+from tap_adapters.common.text import encoding_named
 from tap_adapters.common.values import check_types, null_markers
 from tap_adapters.csv.layout import Dialect
 
@@ -131,7 +131,7 @@ def source_of(entry: Format, path: str, defaults: Defaults, place: str) -> Sourc
     check_choice(policy, RAGGED_POLICIES, f"{place}.on_ragged_row")
     return Source(
         path=path,
-        encoding=_encoding(entry.encoding, place),
+        encoding=encoding_named(entry.encoding, place),
         dialect=_dialect(entry, path, place),
         header=header,
         columns=None if entry.columns is None else tuple(entry.columns),
@@ -148,15 +148,6 @@ def _check_columns(columns: list[str], header: bool, place: str) -> None:
         raise SettingsError(f"Setting '{place}.columns' names the columns of files with 'header: false' only.")
     if not columns or not all(columns) or len(set(columns)) != len(columns):
         raise SettingsError(f"Setting '{place}.columns' must list each column once, by a non-empty name.")
-
-
-def _encoding(name: str | None, place: str) -> str:
-    try:
-        codec = codecs.lookup(name or "utf-8").name
-        "".encode(codec)
-    except (LookupError, UnicodeError) as error:
-        raise SettingsError(f"Setting '{place}.encoding' is not the name of a text encoding.") from error
-    return "utf-8" if codec == "utf-8-sig" else codec
 
 
 def _dialect(entry: Format, path: str, place: str) -> Dialect:

@@ -14,16 +14,10 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from tap_adapters.common.errors import FileError
+from tap_adapters.common.text import codec_of
 
 SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".zip")
 MAX_LINE_BYTES = 64 * 2**20
-BOMS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16 LE, whose mark is a prefix of this one
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +69,9 @@ def open_text(part: Part, encoding: str) -> Iterator[tuple[TextIO, GuardedBytes]
 
 def skip_bom(data: io.BufferedReader, encoding: str) -> str:
     """Move past a byte order mark and return the encoding it means; `encoding` when there is none."""
-    head = data.peek(4)
-    for mark, codec in BOMS:
-        if head.startswith(mark):
-            data.read(len(mark))
-            return codec
-    return encoding
+    codec, length = codec_of(data.peek(4), encoding)
+    data.read(length)
+    return codec
 
 
 def undecodable(part: Part, encoding: str) -> FileError:
