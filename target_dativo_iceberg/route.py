@@ -8,7 +8,7 @@ from dataclasses import replace
 from target_dativo_iceberg import log, names
 from target_dativo_iceberg.contract.arrangement import KNOWN, arrangement, fault
 from target_dativo_iceberg.contract.model import Contract, ContractSet, Field, Kind, Type
-from target_dativo_iceberg.contract.policy import evolves_unknown
+from target_dativo_iceberg.contract.policy import check_stated, evolves_unknown
 from target_dativo_iceberg.contract.settling import read_as, usual_of
 from target_dativo_iceberg.contract.singer import Property, contract_of
 from target_dativo_iceberg.errors import ContractError, InputError, SettingsError
@@ -36,11 +36,12 @@ class Contracts:
         documents: the contracts that were read; None when no contract_path is set.
 
     Raises:
-        SettingsError: `partition_by` or `sort_by` cannot be read.
+        SettingsError: `partition_by` or `sort_by` cannot be read, or `on_violation` states what cannot be.
 
     """
 
     def __init__(self, settings: Settings, documents: ContractSet | None = None) -> None:
+        check_stated(settings.on_violation)
         self._settings = settings
         try:
             self._arrangement = arrangement(settings.partition_by, settings.sort_by)
@@ -49,6 +50,11 @@ class Contracts:
             raise SettingsError(f"setting 'partition_by' or 'sort_by' is refused: {error}", hint) from None
         self._documents = documents
         self._names = names.Names()
+
+    @property
+    def documented(self) -> tuple[Contract, ...]:
+        """The contracts that were read, whichever stream they are for."""
+        return self._documents.contracts if self._documents is not None else ()
 
     def contract(self, message: Schema) -> Contract:
         """Return the contract of a stream: from the documents, else what its SCHEMA amounts to.
@@ -116,7 +122,7 @@ class Contracts:
 
     def _evolves(self, contract: Contract) -> bool:
         relaxed = contract.policies.get("evolution", self._settings.evolution) == "relaxed"
-        return relaxed or evolves_unknown(self._settings.on_violation)
+        return relaxed or evolves_unknown(self._settings.on_violation, contract)
 
     def _chosen(self, stream: str) -> Contract | None:
         if self._documents is None:
