@@ -244,6 +244,7 @@ class Loader:
             counts = self._counts(run.stream)
             counts.records += filtered
             counts.dropped += filtered
+            counts.filtered += filtered
 
     def _stage(self, run: Records) -> None:
         if not len(run.lines):
