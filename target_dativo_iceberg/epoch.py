@@ -44,6 +44,7 @@ class _Table:
     stream: str
     identifier: Identifier
     contract: Contract
+    settings: Settings
     batches: list[pa.RecordBatch] = field(default_factory=list)
     rows: int = 0
     nbytes: int = 0
@@ -78,7 +79,15 @@ class Epoch:
 
     # ---- rows in ----
 
-    def bind(self, stream: str, identifier: Identifier, contract: Contract, check: TableCheck | None = None) -> None:
+    def bind(
+        self,
+        stream: str,
+        identifier: Identifier,
+        contract: Contract,
+        check: TableCheck | None = None,
+        *,
+        settings: Settings | None = None,
+    ) -> None:
         """Open a stream's table for a contract; a second contract in the same epoch evolves the table further.
 
         Args:
@@ -86,11 +95,12 @@ class Epoch:
             identifier: of the table.
             contract: what its rows are written by.
             check: looks at the properties of a table that exists, and raises if it may not be written.
+            settings: of the stream; those of the run when none are given.
 
         """
         table = self._tables.get(identifier)
         if table is None:
-            table = self._tables[identifier] = _Table(stream, identifier, contract)
+            table = self._tables[identifier] = _Table(stream, identifier, contract, settings or self._settings)
         else:
             self._flush(table)
         table.contract = contract
@@ -153,7 +163,8 @@ class Epoch:
             table.files += table.writer.finish()
             table.writer = None
         first = table.destination is None
-        table.destination = self._store.result().destination(table.identifier, contract, table.destination)
+        store = self._store.result()
+        table.destination = store.destination(table.identifier, contract, table.destination, table.settings)
         if first and check is not None and not table.destination.creates:
             check(table.destination.table.properties)
 

@@ -30,7 +30,7 @@ from target_dativo_iceberg.errors import (
     ViolationError,
 )
 from target_dativo_iceberg.interrupts import Interrupts
-from target_dativo_iceberg.limits import check_count, check_shares, violation_error
+from target_dativo_iceberg.limits import check_count, check_share, violation_error
 from target_dativo_iceberg.messages import ActivateVersion, BatchFiles, Block, Reader, Records, Schema, State
 from target_dativo_iceberg.progress import Progress
 from target_dativo_iceberg.report import RunReport, StreamReport
@@ -220,7 +220,7 @@ class Loader:
 
     def _fit(self, stream: Stream) -> None:
         """Give a stream that its table cannot take another one, if the settings or its contract say so."""
-        stated = stream.contract.policies.get("on_incompatible", self._settings.on_incompatible)
+        stated = stream.contract.policies.get("on_incompatible", stream.settings.on_incompatible)
         if stated == "new_table":
             found = self._encoder.submit(_fitting, self._store, stream).result()
             if found != stream.identifier:
@@ -294,7 +294,7 @@ class Loader:
         counts.take(staged, job.nbytes)
         if staged.failed is not None:
             raise violation_error(name, stream, staged.failed)
-        check_count(name, self._settings.max_violations, counts, self.report.streams.get(name))
+        check_count(name, stream.settings.max_violations, counts, self.report.streams.get(name))
         epoch = self._bound(stream)
         if stream.mark(staged.marks):
             self._bind(stream)
@@ -336,13 +336,15 @@ class Loader:
         return self._opened()
 
     def _bind(self, stream: Stream) -> None:
-        self._opened().bind(stream.name, stream.identifier, stream.contract, stream.privacy.check_table)
+        self._opened().bind(
+            stream.name, stream.identifier, stream.contract, stream.privacy.check_table, settings=stream.settings
+        )
 
     def _publish(self, *, final: bool = False) -> None:
         """End the epoch here: everything read so far appears in one commit, then its STATE is printed."""
         self._collect(0)
-        settings = self._settings
-        check_shares(settings.max_violation_pct, settings.max_violation_min_rows, self._open, self.report.streams)
+        for name, counts in self._open.items():
+            check_share(name, self._settings.of(name), counts, self.report.streams.get(name))
         self._check_quality(final=final)
         for counts in self._open.values():
             counts.check()

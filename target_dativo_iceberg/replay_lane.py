@@ -55,7 +55,7 @@ class Lane:
 
     Args:
         stream: its name.
-        settings: of the target.
+        settings: of the stream.
         privacy: its contract in the clear and in the table.
         scratch: folder for keys beyond memory.
 

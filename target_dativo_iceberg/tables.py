@@ -58,6 +58,7 @@ class Destination:
         creates: the publish creates it.
         metadata: its metadata after all evolution; data files are written by its schema, partition spec and order.
         columns: contract column → the table's column for its values, where that has another name.
+        settings: how its files are written.
 
     """
 
@@ -66,7 +67,8 @@ class Destination:
     table: Table
     creates: bool
     metadata: TableMetadata
-    columns: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, str]
+    settings: Settings = field(repr=False)
 
     @property
     def schema(self) -> Schema:
@@ -119,22 +121,30 @@ class Store:
             except NoSuchTableError:
                 return None
 
-    def destination(self, identifier: Identifier, contract: Contract, before: Destination | None) -> Destination:
+    def destination(
+        self,
+        identifier: Identifier,
+        contract: Contract,
+        before: Destination | None,
+        settings: Settings | None = None,
+    ) -> Destination:
         """Return where a contract's rows go and what the publish must change there.
 
         Args:
             identifier: the table.
             contract: whose rows are to be written.
             before: the same table's destination under an earlier contract of the same epoch.
+            settings: of the stream; those of the run when none are given.
 
         Raises:
             EvolutionError: the table cannot take the contract's rows.
             StoreError: the catalog did not answer.
 
         """
+        settings = settings or self._settings
         found = self.load(identifier) if before is None else before.table
         contract = dated(contract, always=found is not None and FILLED in found.properties)
-        staged = self._staged(identifier, contract) if found is None else None
+        staged = self._staged(identifier, contract, settings.table_properties) if found is None else None
         if found is None and staged is None:
             found = self.load(identifier)
         if found is not None and identifier not in self._remembered:
@@ -145,7 +155,8 @@ class Store:
         creates = before.creates if before else found is None
         contracts = (*(before.contracts if before else ()), contract)
         after = self.evolved(table.transaction(), contracts).table_metadata
-        return Destination(identifier, contracts, table, creates, after, columns_of(after, contract, self.leeway))
+        columns = columns_of(after, contract, self.leeway)
+        return Destination(identifier, contracts, table, creates, after, columns, settings)
 
     def evolved(self, transaction: Transaction, contracts: Iterable[Contract]) -> Transaction:
         """Apply to a transaction what its table needs for each contract in turn, as far as the settings let it.
@@ -168,10 +179,10 @@ class Store:
             self._remembered.add(identifier)
             self.checkpoints[identifier, key] = text
 
-    def _staged(self, identifier: Identifier, contract: Contract) -> StagedTable | None:
+    def _staged(self, identifier: Identifier, contract: Contract, own: Mapping[str, str]) -> StagedTable | None:
         """Return a table to be created, or None when another writer has created it meanwhile."""
         self._make_namespace(identifier[:-1])
-        properties = _NEW_TABLE_PROPERTIES | contract_properties(contract) | dict(self._settings.table_properties)
+        properties = _NEW_TABLE_PROPERTIES | contract_properties(contract) | dict(own)
         with store_errors(f"preparing table {'.'.join(identifier)}"):
             try:
                 schema = iceberg_schema(contract)
@@ -224,8 +235,8 @@ class Store:
             order=file_order(metadata),
             properties=dict(metadata.properties),
             fills=fills,
-            compression=self._settings.compression,
-            target_bytes=self._settings.target_file_size_mb * _MIB,
+            compression=destination.settings.compression,
+            target_bytes=destination.settings.target_file_size_mb * _MIB,
             prefix=f"{prefix}-{uuid.uuid4().hex[:8]}",
         )
 
