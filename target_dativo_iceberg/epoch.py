@@ -82,7 +82,6 @@ class Epoch:
         self._buffered = 0
         self._sent = False
         self._started = time.monotonic()
-        self._sent = False
 
     # ---- rows in ----
 
@@ -264,8 +263,10 @@ class Epoch:
             return audited.publish_audited(store, settings, changes, checkpoint, audit)
         if audits:
             _refuse_failed(audits, store, publish.settled(store, changes, checkpoint))
+        return publish.publish(store, changes, checkpoint, self._sends)
+
+    def _sends(self) -> None:
         self._sent = True
-        return publish.publish(store, changes, checkpoint)
 
     def _summary(self, table: _Table, counts: Mapping[str, StreamReport]) -> dict[str, str]:
         settings, stream = self._settings, counts.get(table.stream)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -102,8 +102,16 @@ class Checkpoint:
         return properties.get(self.key) == self.text()
 
 
-def publish(store: Store, changes: Sequence[TableChange], checkpoint: Checkpoint) -> dict[str, int]:
+def publish(
+    store: Store, changes: Sequence[TableChange], checkpoint: Checkpoint, sending: Callable[[], None] = lambda: None
+) -> dict[str, int]:
     """Publish an epoch.
+
+    Args:
+        store: the catalog.
+        changes: of all its tables.
+        checkpoint: how far the job has come with it.
+        sending: called before a commit is sent; until then nothing can land.
 
     Returns:
         Snapshot id by table name (dotted), for tables that got rows.
@@ -123,6 +131,7 @@ def publish(store: Store, changes: Sequence[TableChange], checkpoint: Checkpoint
             return found
         ways = [_prepare(store, c, checkpoint) for c in changes]
         changes, prepared = [c for c, _ in ways], [p for _, p in ways]
+        sending()
         try:
             commit(store.catalog, prepared, _commit_properties(checkpoint, changes))
         except (ConflictError, UnknownOutcomeError) as error:

@@ -102,7 +102,7 @@ def _policy(settings: Settings, contract: Contract) -> Policy:
     found[Klass.UNKNOWN_FIELD] = Action.QUARANTINE if unknown is Action.FAIL else unknown
     if classes[Klass.DUPLICATE_KEY] is Action.KEEP:
         found[Klass.DUPLICATE_KEY] = Action.KEEP
-    return Policy(found)
+    return Policy(found, spares=True)
 
 
 class _Unjudged:

@@ -155,7 +155,7 @@ class Streams:
         evidence = properties(message.stream, message.schema)
         self._contracts.check_evidence(message, contract, evidence)
         privacy = self._privacies.of(contract, settings)
-        judge = Judge(privacy.clear, policy_of(settings.on_violation, privacy.clear))
+        judge = Judge(privacy.clear, policy_of(settings.on_violation, privacy.clear, self._contracts.documented))
         keeps = judge.keeps_unknown
         return Stream(
             settings,

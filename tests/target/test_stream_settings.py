@@ -158,7 +158,7 @@ def test_the_environment_gives_them_as_json() -> None:
     ("given", "problem"),
     [
         ({"a": 5}, "setting 'stream_settings' must hold an object of settings at 'a'"),
-        ({"a": {"compresion": "zstd"}}, "setting 'compresion' is unknown (did you mean 'compression'?)"),
+        ({"a": {"compressions": "zstd"}}, "setting 'compressions' is unknown (did you mean 'compression'?)"),
         ({"a": {"warehouse": "x"}}, "setting 'warehouse' holds for the whole run; set it outside"),
         ({"a": {"privacy_key": "secret-key"}}, "setting 'privacy_key' holds for the whole run; set it outside"),
         ({"a": {"compression": "brotli"}}, "at 'a': setting 'compression' must be one of zstd, "),
