@@ -72,7 +72,7 @@ class Lane:
         policy = _policy(settings, privacy.clear)
         self._judge = Judge(contract, policy)
         self._plan = Plan(contract, {}, bare=True, keeps_unknown=self._judge.keeps_unknown)
-        self._ordered = Ordered(as_kept, self._judge, scratch, settings.unique_check)
+        self._ordered = Ordered(as_kept, self._judge, scratch, _scope_of_keys(settings))
         rescues = self._judge.unknown_action is Action.RESCUE
         self.written = replace(contract, fields=(*contract.fields, RESCUED)) if rescues else contract
         self._unjudged = _Unjudged(privacy, repeats=policy.classes[Klass.DUPLICATE_KEY] is not Action.KEEP)
@@ -92,6 +92,10 @@ class Lane:
         staged = self._ordered.take(stage(self._plan, self._judge, records))
         passed = frozenset(whole) - {whole[r.line_number] for r in staged.rejected}
         return Judged(staged.accepted, passed, Counter(staged.by_rule) + Counter(held.values()))
+
+
+def _scope_of_keys(settings: Settings) -> str:
+    return "table" if settings.load_method == "upsert" else settings.unique_check
 
 
 def _policy(settings: Settings, contract: Contract) -> Policy:

@@ -207,3 +207,28 @@ def test_any_sequence_of_loads_is_what_a_dict_says(seed: int, lake: Lake, monkey
 def _narrow(self: Any, _limit: int) -> None:
     self.limit = 1
     self._writers = set()
+
+
+def test_checks_of_the_table_see_it_as_the_merge_will_leave_it(lake: Lake) -> None:
+    check = {
+        "id": "three",
+        "metric": "rowCount",
+        "mustBeLessOrEqualTo": 3,
+        "customProperties": [{"property": "dativo.scope", "value": "table"}],
+    }
+    columns = [{"name": "id", "logicalType": "integer", "primaryKey": True}, {"name": "s", "logicalType": "string"}]
+    lake.contract(columns, quality=[check])
+    for text in ("a", "b"):
+        lake.load([{"id": n, "s": text} for n in (1, 2, 3)])
+    before = _paths(lake)
+    with pytest.raises(ViolationError, match="three"):
+        lake.load([{"id": n, "s": "c"} for n in (3, 4)])
+    assert _paths(lake) == before
+
+
+def test_a_run_that_fails_before_its_commit_leaves_no_file(lake: Lake) -> None:
+    _load(lake, [_row(n) for n in range(9)])
+    before = set(lake.folder.glob("warehouse/**/*.parquet"))
+    with pytest.raises(ViolationError):
+        _load(lake, [_row(1, "new"), {"id": "x"}])
+    assert set(lake.folder.glob("warehouse/**/*.parquet")) == before
