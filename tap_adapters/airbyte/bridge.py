@@ -13,10 +13,10 @@ from msgspec import Raw
 
 from tap_adapters.airbyte.catalog import Selected
 from tap_adapters.airbyte.columns import Mask, prune
-from tap_adapters.airbyte.errors import TapAirbyteError
 from tap_adapters.airbyte.protocol import INCREMENTAL, RECORD, STATE, Descriptor, Message, Record
 from tap_adapters.airbyte.source import Source
 from tap_adapters.airbyte.state import Positions
+from tap_adapters.common.errors import TapError
 
 
 class Bridge:
@@ -47,7 +47,7 @@ class Bridge:
                 pieces: list[bytes | Raw] = []
                 try:
                     self._translate(batch, positions, pieces)
-                except TapAirbyteError:
+                except TapError:
                     _write(pieces, out)
                     raise
                 _write(pieces, out)

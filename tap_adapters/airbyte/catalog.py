@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 
 from tap_adapters.airbyte.columns import Mask, Path, select
-from tap_adapters.airbyte.errors import SettingsError
 from tap_adapters.airbyte.protocol import FULL_REFRESH, INCREMENTAL, Descriptor
-from tap_adapters.airbyte.settings import StreamDefaults, check_known
+from tap_adapters.airbyte.settings import StreamDefaults
+from tap_adapters.common.checking import check_known
+from tap_adapters.common.errors import SettingsError
 
 FACTS = "airbyte-stream"
 """Metadata of a stream that keeps what the source said of it, so that a run needs no second discovery."""
@@ -109,7 +110,7 @@ def stream_id(descriptor: Descriptor) -> str:
 def singer_catalog(streams: Sequence[Mapping[str, Any]], defaults: Mapping[str, StreamDefaults]) -> dict[str, Any]:
     """Return the Singer catalog of a source's streams; SettingsError if `defaults` do not fit them."""
     entries = [_entry(stream, defaults) for stream in streams]
-    check_known(defaults, [entry["tap_stream_id"] for entry in entries], "Setting 'streams': stream ")
+    check_known(defaults, [entry["tap_stream_id"] for entry in entries], "streams.")
     return {"streams": entries}
 
 
@@ -128,8 +129,9 @@ def with_facts(catalog: Given, discovered: Mapping[str, Any]) -> Given:
     """Return the catalog with the facts of a discovery in its streams' metadata."""
     known = msgspec.convert(discovered, Given).streams
     facts = {entry.tap_stream_id: _metadata(entry)[()][FACTS] for entry in known}
-    check_known([entry.tap_stream_id for entry in catalog.streams], facts, "Option --catalog: stream ")
     for entry in catalog.streams:
+        if entry.tap_stream_id not in facts:
+            raise SettingsError(f"Option --catalog: the source has no stream '{entry.tap_stream_id}'; discover anew.")
         top = _metadata(entry).get((), {})
         rest = [item for item in entry.metadata if item.get("breadcrumb")]
         entry.metadata = [{"breadcrumb": [], "metadata": {**top, FACTS: facts[entry.tap_stream_id]}}, *rest]
@@ -211,7 +213,7 @@ def _selected(entry: Entry) -> Selected | None:
 
 
 def _mode(known: Facts, top: Mapping[str, Any]) -> tuple[str, list[str]]:
-    method = top.get("replication-method") or top.get("forced-replication-method") or "FULL_TABLE"
+    method = top.get("forced-replication-method") or top.get("replication-method") or "FULL_TABLE"
     if method not in _METHODS:
         raise SettingsError(f"Stream '{known.id}': 'replication-method' must be one of {', '.join(_METHODS)}.")
     mode = _METHODS[method]

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
-from tap_adapters.airbyte.errors import SettingsError
+from tap_adapters.common.checking import check_choice, converted, entry_of
+from tap_adapters.common.errors import SettingsError
 
 SYNC_MODES = ("incremental", "full_refresh")
 UPDATE_POLICIES = ("fail", "ignore")
-
-T = TypeVar("T")
 
 
 class StreamDefaults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -51,13 +49,10 @@ class Settings:
     streams: Mapping[str, StreamDefaults]
 
 
-def read_settings(config: Mapping[str, Any], known: Iterable[str]) -> Settings:
-    """Return the settings of a tap configuration; `known` are the names there are. SettingsError if unusable."""
-    check_known(config, known, "Setting ")
-    given = _convert(dict(config), _Given, "")
-    policy = given.on_config_update or "fail"
-    if policy not in UPDATE_POLICIES:
-        raise SettingsError("Setting 'on_config_update' must be 'fail' or 'ignore'.")
+def read_settings(config: Mapping[str, Any]) -> Settings:
+    """Return the settings of a tap configuration; SettingsError if it is unusable."""
+    given = converted(dict(config), _Given, "")
+    check_choice(given.on_config_update, UPDATE_POLICIES, "on_config_update")
     if given.config and given.config_file:
         raise SettingsError("Settings 'config' and 'config_file' exclude each other; unset one.")
     path = Path(given.config_file) if given.config_file else None
@@ -66,19 +61,9 @@ def read_settings(config: Mapping[str, Any], known: Iterable[str]) -> Settings:
         package=given.package,
         config=read_config_file(path) if path else given.config or {},
         config_file=path,
-        ignore_config_updates=policy == "ignore",
+        ignore_config_updates=given.on_config_update == "ignore",
         streams={name: _stream(name, raw) for name, raw in (given.streams or {}).items()},
     )
-
-
-def check_known(given: Iterable[str], known: Iterable[str], what: str) -> None:
-    """Refuse a name that is not among the known ones, and name the nearest."""
-    names = sorted(known)
-    for name in given:
-        if name not in names:
-            near = difflib.get_close_matches(name, names, n=1)
-            hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(names)}."
-            raise SettingsError(f"{what}'{name}' is not known; {hint}")
 
 
 def read_config_file(path: Path) -> dict[str, Any]:
@@ -117,18 +102,6 @@ def _executable(package: str | None) -> str:
 
 
 def _stream(name: str, raw: Mapping[str, Any]) -> StreamDefaults:
-    place = f"streams.{name}"
-    check_known(raw, StreamDefaults.__struct_fields__, f"Setting 'streams': under '{name}', ")
-    defaults = _convert(raw, StreamDefaults, place)
-    if defaults.sync_mode not in {None, *SYNC_MODES}:
-        raise SettingsError(f"Setting '{place}.sync_mode' must be one of {', '.join(SYNC_MODES)}.")
+    defaults = entry_of(raw, StreamDefaults, f"streams.{name}")
+    check_choice(defaults.sync_mode, SYNC_MODES, f"streams.{name}.sync_mode")
     return defaults
-
-
-def _convert(raw: Any, kind: type[T], place: str) -> T:
-    try:
-        return msgspec.convert(raw, kind)
-    except msgspec.ValidationError as error:
-        what, _, path = str(error).partition(" - at ")
-        at = (place + path.strip("`").removeprefix("$")).strip(".") or place
-        raise SettingsError(f"Setting '{at}': {what[:1].lower()}{what[1:]}.") from error

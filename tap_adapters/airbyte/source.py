@@ -12,11 +12,12 @@ import msgspec
 from msgspec import Raw
 
 from tap_adapters.airbyte import protocol as p
-from tap_adapters.airbyte.errors import AlreadyTold, SettingsError, SourceFailed, TapAirbyteError
+from tap_adapters.airbyte.errors import AlreadyTold, SourceFailed
 from tap_adapters.airbyte.folder import replace_private, write_private
 from tap_adapters.airbyte.process import SourceProcess
 from tap_adapters.airbyte.redact import Redactor
 from tap_adapters.airbyte.settings import Settings, find_executable
+from tap_adapters.common.errors import SettingsError, TapError
 
 _LEVELS = {
     "FATAL": logging.ERROR,
@@ -97,7 +98,7 @@ class Source:
         try:
             for line in lines:
                 self._understand(line, messages)
-        except TapAirbyteError:
+        except TapError:
             yield messages
             raise
         yield messages

@@ -18,8 +18,9 @@ import msgspec
 from msgspec import Raw
 
 from tap_adapters.airbyte.catalog import stream_id
-from tap_adapters.airbyte.errors import SettingsError, SourceFailed
+from tap_adapters.airbyte.errors import SourceFailed
 from tap_adapters.airbyte.protocol import GLOBAL, LEGACY, NOTHING, STREAM, Descriptor, GlobalState, State, StreamState
+from tap_adapters.common.errors import SettingsError
 
 STATE_TYPE, TEXT = "airbyte_state_type", "airbyte_state"
 _UNKNOWN = "is not of the protocol; what was sent before it is good."

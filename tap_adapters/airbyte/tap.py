@@ -15,10 +15,12 @@ from singer_sdk.tap_base import Tap
 
 from tap_adapters.airbyte.bridge import Bridge
 from tap_adapters.airbyte.catalog import Given, Selected, facts_missing, selected_streams, singer_catalog, with_facts
-from tap_adapters.airbyte.errors import SettingsError
+from tap_adapters.airbyte.errors import AlreadyTold
 from tap_adapters.airbyte.folder import private_folder
 from tap_adapters.airbyte.settings import SYNC_MODES, UPDATE_POLICIES, read_settings
 from tap_adapters.airbyte.source import Source
+from tap_adapters.common.errors import SettingsError
+from tap_adapters.common.tap import OwnPlugin
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -37,11 +39,10 @@ STREAM_DEFAULTS = th.ObjectType(
 )
 
 
-class TapAirbyte(Tap):
+class TapAirbyte(OwnPlugin, Tap):
     """Any Airbyte source that is a Python package, run as a Singer tap without Docker: its rows, states and errors."""
 
     name = "tap-airbyte"
-    package_name = "target-dativo-iceberg"
     dynamic_catalog = True
     capabilities = [  # noqa: RUF012 - the SDK's own declaration
         TapCapabilities.CATALOG,
@@ -135,13 +136,15 @@ class TapAirbyte(Tap):
 
     @contextmanager
     def _source(self) -> Iterator[Source]:
-        settings = read_settings(self.config, self.config_jsonschema["properties"])
+        settings = read_settings(self.config)
         with private_folder() as folder:
-            yield Source(settings, folder, self.logger, sys.stdout.fileno())
+            try:
+                yield Source(settings, folder, self.logger, sys.stdout.fileno())
+            except AlreadyTold:
+                raise SystemExit(1) from None
 
     def _discovered(self, source: Source) -> dict[str, Any]:
-        settings = read_settings(self.config, self.config_jsonschema["properties"])
-        return singer_catalog(source.discover(), settings.streams)
+        return singer_catalog(source.discover(), read_settings(self.config).streams)
 
     def _selected(self, source: Source, catalog: Given | None) -> list[Selected]:
         if catalog is None:
@@ -150,27 +153,16 @@ class TapAirbyte(Tap):
             catalog = with_facts(catalog, self._discovered(source))
         return selected_streams(catalog)
 
-    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        """Check the settings in our words first: the SDK's would quote the values."""
-        if raise_errors:
-            read_settings(self._config, self.config_jsonschema["properties"])
-        return super()._validate_config(raise_errors=raise_errors)
+    @classmethod
+    def check_settings(cls, config: dict[str, Any]) -> None:
+        """Check the settings before the SDK does, whose messages would quote the values."""
+        read_settings(config)
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> NoReturn:
         """End without another STATE, once: what ends the source and removes its files must not be cut off."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)
         raise SystemExit(128 + signum)
-
-    @classmethod
-    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> _ConfigInput:
-        """Read the files of `--config`, each on its own first so that an error names the right one."""
-        for name in value:
-            try:
-                super().cb_config(ctx, param, (name,))
-            except (OSError, ValueError, TypeError) as error:
-                raise SettingsError(f"Option --config: '{name}' is missing or is not a JSON object.") from error
-        return super().cb_config(ctx, param, value)
 
     @classmethod
     def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:

@@ -6,7 +6,6 @@ import fcntl
 import json
 import logging
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from typing import Any
 import pytest
 
 from tap_adapters.airbyte.__main__ import main
+from tests.taps.running import signals_restored
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-m", "tap_adapters.airbyte"]
@@ -142,13 +142,11 @@ def bridge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: Any) ->
     temporary.mkdir()
     monkeypatch.setenv("TMPDIR", str(temporary))
     monkeypatch.setattr(tempfile, "tempdir", None)
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     excepthook = sys.excepthook
-    yield Bridge(tmp_path, capfdbinary, monkeypatch, temporary)
+    with signals_restored():
+        yield Bridge(tmp_path, capfdbinary, monkeypatch, temporary)
     logging.captureWarnings(False)
     sys.excepthook = excepthook
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

@@ -183,13 +183,13 @@ BAD_SETTINGS: dict[str, tuple[dict[str, Any], str]] = {
     "config": ({"config": SECRET}, "Setting 'config': expected `object | null`, got `str`."),
     "two": ({"config_file": "x.json"}, "Settings 'config' and 'config_file' exclude each other; unset one."),
     "file": ({"config": None, "config_file": "/none.json"}, "Setting 'config_file': cannot read '/none.json': No such"),
-    "policy": ({"on_config_update": SECRET}, "Setting 'on_config_update' must be 'fail' or 'ignore'."),
+    "policy": ({"on_config_update": SECRET}, "Setting 'on_config_update' must be one of fail, ignore."),
     "mode": (
         {"streams": {"users": {"sync_mode": "cdc"}}},
         "'streams.users.sync_mode' must be one of incremental, full",
     ),
-    "member": ({"streams": {"users": {"mode": "x"}}}, "Setting 'streams': under 'users', 'mode' is not known; did"),
-    "stream": ({"streams": {"user": {}}}, "Setting 'streams': stream 'user' is not known; did you mean 'users'?"),
+    "member": ({"streams": {"users": {"mode": "x"}}}, "Setting 'streams.users.mode' is not known; did"),
+    "stream": ({"streams": {"user": {}}}, "Setting 'streams.user' is not known; did you mean 'users'?"),
     "cannot": (
         {"streams": {"plans": {"sync_mode": "incremental"}}},
         "Stream 'plans' cannot be read as incremental: the source has full_refresh.",

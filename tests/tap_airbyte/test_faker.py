@@ -48,9 +48,9 @@ class Overheard:
         return found
 
 
-def _tap(folder: Path, source: Path, count: int, *arguments: str) -> bytes:
+def _tap(folder: Path, source: Path, *arguments: str) -> bytes:
     config = folder / "tap.json"
-    theirs = {"count": count, "seed": 7, "always_updated": False, "parallelism": 1, "records_per_slice": 20}
+    theirs = {"count": 50, "seed": 7, "always_updated": False, "parallelism": 1, "records_per_slice": 20}
     config.write_text(json.dumps({"source": str(source), "config": theirs}))
     done = subprocess.run(
         [*COMMAND, "--config", str(config), *arguments], cwd=ROOT, capture_output=True, check=False, timeout=300
@@ -70,6 +70,8 @@ def _moments(row: dict[str, Any]) -> dict[str, Any]:
 
 def _compare(tables: Tables, expected: dict[str, list[dict[str, Any]]]) -> None:
     for name, rows in expected.items():
+        if not rows:
+            continue
         found = [{k: v for k, v in row.items() if v is not None} for row in tables.rows(name, order="id")]
         assert found == [_moments(row) for row in sorted(rows, key=lambda row: row["id"])]
 
@@ -77,26 +79,28 @@ def _compare(tables: Tables, expected: dict[str, list[dict[str, Any]]]) -> None:
 def test_two_loads_of_a_real_source_give_the_rows_it_emits_once(
     faker: Path, load: Load, tables: Tables, tmp_path: Path
 ) -> None:
-    catalog = tmp_path / "catalog.json"
-    catalog.write_bytes(_tap(tmp_path, faker, 50, "--discover"))
-    entries = json.loads(catalog.read_bytes())["streams"]
-    assert sorted((e["tap_stream_id"], e["key_properties"][0], e["replication_key"]) for e in entries) == [
-        (name, "id", "updated_at") for name in STREAMS]  # fmt: skip
+    files = {name: tmp_path / f"{name}.json" for name in ("catalog", "two", "state")}
+    files["catalog"].write_bytes(_tap(tmp_path, faker, "--discover"))
+    catalog = json.loads(files["catalog"].read_bytes())
+    found = [
+        (entry["tap_stream_id"], entry["key_properties"], entry["replication_key"]) for entry in catalog["streams"]
+    ]
+    assert sorted(found) == [(name, ["id"], "updated_at") for name in STREAMS]
+    for entry in catalog["streams"]:
+        entry["metadata"][0]["metadata"]["selected"] = entry["tap_stream_id"] != "purchases"
+    files["two"].write_text(json.dumps(catalog))
 
     overheard = Overheard(tmp_path, faker)
-    first = _tap(tmp_path, overheard.executable, 50, "--catalog", str(catalog))
-    states = load(first).states
-    before = overheard.rows()
-    assert {name: len(rows) for name, rows in before.items()} == {"products": 50, "purchases": 50, "users": 50}
-    _compare(tables, before)
+    first = load(_tap(tmp_path, overheard.executable, "--catalog", str(files["two"])))
+    assert {name: len(rows) for name, rows in overheard.rows().items()} == {"products": 50, "purchases": 0, "users": 50}
+    _compare(tables, overheard.rows())
+    assert "default.purchases" not in tables.pointers()
 
-    state = tmp_path / "state.json"
-    state.write_text(json.dumps(states[-1]))
-    second = _tap(tmp_path, overheard.executable, 80, "--catalog", str(catalog), "--state", str(state))
-    load(second)
-    after = overheard.rows()
-    new = {name: len(after[name]) - len(before[name]) for name in STREAMS}
-    assert new["users"] == 30
-    assert new["purchases"] > 0
-    assert len({row["id"] for row in after["users"]}) == 80
-    _compare(tables, after)
+    # faker emits nothing of a stream whose state it gets back: a lost state would give all rows a second time
+    files["state"].write_text(json.dumps(first.states[-1]))
+    second = load(
+        _tap(tmp_path, overheard.executable, "--catalog", str(files["catalog"]), "--state", str(files["state"]))
+    )
+    assert {name: len(rows) for name, rows in overheard.rows().items()} == dict.fromkeys(STREAMS, 50)
+    _compare(tables, overheard.rows())
+    assert sorted(second.states[-1]["bookmarks"]) == list(STREAMS)

@@ -98,7 +98,7 @@ def test_a_catalog_that_another_program_wrote_is_completed_by_a_discovery(bridge
         {"breadcrumb": [], "metadata": {"selected": True, "replication-method": "FULL_TABLE"}}]}  # fmt: skip
     assert bridge.run(bridge.config(row(1)), catalog={"streams": [entry]}).records() == [{"id": 1}]
     done = bridge.run(bridge.config(row(1)), catalog={"streams": [entry | {"tap_stream_id": "user"}]})
-    assert done.errors == ["Option --catalog: stream 'user' is not known; did you mean 'users'?"]
+    assert done.errors == ["Option --catalog: the source has no stream 'user'; discover anew."]
 
 
 MODES: dict[str, tuple[dict[str, Any], str, list[str]]] = {
@@ -119,6 +119,14 @@ def test_replication_of_the_catalog_is_the_sync_mode(bridge: Bridge, case: str) 
     assert bridge.run(config, catalog=catalog).code == 0
     configured = json.loads(given.read_text())["files"]["catalog"]["streams"][0]
     assert (configured["sync_mode"], configured["cursor_field"]) == (mode, cursor)
+
+
+def test_a_stream_that_can_only_be_read_in_full_is_whatever_the_catalog_wants_of_all_streams(bridge: Bridge) -> None:
+    config = bridge.config(row(1, "plans"))
+    catalog = bridge.catalog(config)
+    for entry in catalog["streams"]:
+        entry["metadata"][0]["metadata"] |= {"replication-method": "INCREMENTAL", "replication-key": "id"}
+    assert bridge.run(config, catalog=catalog).records("plans") == [{"id": 1}]
 
 
 def test_settings_give_mode_cursor_and_key_to_a_source_without(bridge: Bridge) -> None:
