@@ -294,9 +294,16 @@ def _same_table(destination: Destination, table: Table | None) -> None:
 
 
 def _fence(store: Store, destination: Destination, table: Table | None, checkpoint: Checkpoint) -> None:
-    """Refuse to publish when another run of the same job has published since this one looked."""
+    """Refuse to publish when another run of the same job has published since this one looked, or its rows are gone."""
     now = table.properties.get(checkpoint.key) if table else None
-    if now != store.checkpoints.get((destination.identifier, checkpoint.key)):
+    seen = store.checkpoints.get((destination.identifier, checkpoint.key))
+    if now is None and seen is not None:
+        raise StoreError(
+            f"table {'.'.join(destination.identifier)} no longer holds what this job published: it was dropped, made "
+            "anew or moved back",
+            "find out by whom; running again goes on after the last STATE and does not bring those rows back",
+        )
+    if now != seen:
         raise StoreError(
             f"another run of job '{checkpoint.job}' published to table {'.'.join(destination.identifier)} meanwhile",
             "run again: it starts from the STATE that run ended with",

@@ -22,6 +22,7 @@ from target_dativo_iceberg.evolving import evolved
 from target_dativo_iceberg.files import FileTarget
 from target_dativo_iceberg.iceberg_types import iceberg_schema
 from target_dativo_iceberg.partitions import file_order, order_of, spec_of
+from target_dativo_iceberg.store_check import check_store
 from target_dativo_iceberg.store_errors import store_errors
 from target_dativo_iceberg.table_state import columns_of, leeway_of
 
@@ -103,6 +104,7 @@ class Store:
         self._settings = settings
         self._namespaces: set[Identifier] = set()
         self._remembered: set[Identifier] = set()
+        self._tried = False
         self.checkpoints: dict[tuple[Identifier, str], str] = {}
         self.leeway = leeway_of(settings)
         self.waiting = Waiting(max(_LEAST_WAITING, (settings.memory_limit_mb - 256) * _MIB // 8))
@@ -138,7 +140,7 @@ class Store:
 
         Raises:
             EvolutionError: the table cannot take the contract's rows.
-            StoreError: the catalog did not answer.
+            StoreError: the catalog did not answer, or nothing can be written to the file store.
 
         """
         settings = settings or self._settings
@@ -152,6 +154,9 @@ class Store:
         table = found or staged
         if table is None:
             raise StoreError(f"table {'.'.join(identifier)} was made and dropped meanwhile", "run again")
+        if not self._tried:
+            check_store(table)
+            self._tried = True
         creates = before.creates if before else found is None
         contracts = (*(before.contracts if before else ()), contract)
         after = self.evolved(table.transaction(), contracts).table_metadata

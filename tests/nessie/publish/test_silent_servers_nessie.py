@@ -103,6 +103,13 @@ def test_servers_killed_during_a_run_keep_what_was_promised(durable: Landing, tm
         again.kill_s3()  # weed takes its time to end otherwise
 
 
+@pytest.mark.parametrize("uri", ["http://127.0.0.1:9/api/v2", "http://nessie.invalid/api/v2"])
+def test_a_server_that_is_not_there_ends_the_run(landing: Landing, uri: str) -> None:
+    ended = landing.run([schema(), record(1), state({"id": 1})], nessie_uri=uri)
+    ended_with_one_line(ended)
+    assert (ended.out, "check the Nessie server" in ended.errors[0]) == (b"", True)
+
+
 # ---- wrong settings ----
 
 
