@@ -62,7 +62,8 @@ def row_counts(changes: Sequence[TableChange]) -> Audit:
             snapshot = table.current_snapshot() if table else None
             summary = snapshot.summary if snapshot else None
             added = int(summary["added-records"] or 0) if summary and "added-records" in summary else 0
-            staged = sum(f.record_count for f in change.files)
+            files = change.files if change.upsert is None else change.upsert.files
+            staged = sum(f.record_count for f in files)
             if added != staged:
                 name = ".".join(change.destination.identifier)
                 problems.append(f"table {name} got {added} rows, {staged} were staged")

@@ -44,7 +44,10 @@ class Contractor:
             SettingsError: its table is protected otherwise than the settings say.
 
         """
-        found = self._privacies.of(self._contract(stream), self._settings.of(stream))
+        settings, contract = self._settings.of(stream), self._contract(stream)
+        if settings.load_method == "upsert":  # a row of the table may be newer than the record: it is not replaced
+            contract = replace(contract, keys_repeat=False)
+        found = self._privacies.of(contract, settings)
         if self._state is not None:
             found.check_table(self._state.properties)
         return found

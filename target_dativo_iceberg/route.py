@@ -8,7 +8,7 @@ from dataclasses import replace
 from target_dativo_iceberg import log, names
 from target_dativo_iceberg.contract.arrangement import KNOWN, Arrangement, arrangement, fault
 from target_dativo_iceberg.contract.model import Contract, ContractSet, Field, Kind, Type
-from target_dativo_iceberg.contract.policy import evolves_unknown
+from target_dativo_iceberg.contract.policy import check_stated, evolves_unknown
 from target_dativo_iceberg.contract.settling import read_as, usual_of
 from target_dativo_iceberg.contract.singer import Property, contract_of
 from target_dativo_iceberg.errors import ContractError, InputError, SettingsError
@@ -39,16 +39,22 @@ class Contracts:
         documents: the contracts that were read; None when no contract_path is set.
 
     Raises:
-        SettingsError: `partition_by` or `sort_by` cannot be read.
+        SettingsError: `partition_by` or `sort_by` cannot be read, or `on_violation` states what cannot be.
 
     """
 
     def __init__(self, settings: Settings, documents: ContractSet | None = None) -> None:
         self._settings = settings
         for variant in settings.variants():
+            check_stated(variant.on_violation)
             _arrangement_of(variant)
         self._documents = documents
         self._names = names.Names()
+
+    @property
+    def documented(self) -> tuple[Contract, ...]:
+        """The contracts that were read, whichever stream they are for."""
+        return self._documents.contracts if self._documents is not None else ()
 
     def contract(self, message: Schema) -> Contract:
         """Return the contract of a stream: from the documents, else what its SCHEMA amounts to.
@@ -61,7 +67,8 @@ class Contracts:
         """
         settings = self._settings.of(message.stream)
         contract = read_as(self._found(message, settings), usual_of(settings))
-        return self._stated(_arranged(contract, message.stream, settings), message.stream)
+        contract = self._stated(_arranged(contract, message.stream, settings), message.stream)
+        return _upserted(contract, message.stream) if settings.load_method == "upsert" else contract
 
     def _stated(self, contract: Contract, stream: str) -> Contract:
         """Let a contract say how far it may change its table as the stream's settings do, unless it says so itself."""
@@ -170,6 +177,22 @@ def _arranged(contract: Contract, stream: str, settings: Settings) -> Contract:
     return replace(contract, partitions=partitions, sort=sort)
 
 
+def _upserted(contract: Contract, stream: str) -> Contract:
+    """Return a contract whose key identifies rows: it may come again, and is never null.
+
+    Raises:
+        ContractError: there is no key.
+
+    """
+    if not contract.primary_key:
+        raise ContractError(
+            f"stream '{stream}' has no key, which load_method upsert needs",
+            "give it key_properties in the tap or a primary key in the contract, or load it append-only",
+        )
+    fields = tuple(replace(f, required=f.required or f.name in contract.primary_key) for f in contract.fields)
+    return replace(contract, fields=fields, keys_repeat=True)
+
+
 def _check_status(contract: Contract, settings: Settings) -> None:
     """Refuse a retired contract, and one that is not active yet if the settings say so."""
     status = contract.status.lower()
@@ -186,7 +209,7 @@ def _check_status(contract: Contract, settings: Settings) -> None:
 def _extended(contract: Contract, message: Schema, settings: Settings) -> Contract:
     """Under evolution `relaxed` or `unknown_field: evolve`, add what only the SCHEMA has, as optional columns."""
     relaxed = contract.policies.get("evolution", settings.evolution) == "relaxed"
-    if not relaxed and not evolves_unknown(settings.on_violation):
+    if not relaxed and not evolves_unknown(settings.on_violation, contract):
         return contract
     known = {f.name.lower() for f in contract.fields}
     seen = contract_of(message.stream, message.schema, ())

@@ -228,9 +228,12 @@ SETTINGS: tuple[Setting, ...] = (
         "load_method",
         "string",
         "append-only",
-        "How rows enter the table. Only `append-only` is built so far.",
+        "How rows enter the table. `append-only`: they are added. `upsert`: they replace the rows with the same key "
+        "(the contract's primary key, else the SCHEMA's `key_properties`); the last of the stream counts. `overwrite`: "
+        "they replace all rows, in one commit at the end of the run, once the tap is known to have finished the "
+        "stream.",
         "load",
-        choices=("append-only",),
+        choices=("append-only", "upsert", "overwrite"),
     ),
     Setting(
         "partition_by",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import requests
 from pyiceberg.exceptions import CommitStateUnknownException, RESTError, ServiceUnavailableError
 from sqlalchemy.exc import SQLAlchemyError
@@ -48,8 +50,9 @@ class store_errors:
 
 def refusal(error: OSError) -> tuple[str, str]:
     """Return what the file store said, without names of buckets and keys, and what to do."""
-    if error.strerror:
-        return error.strerror, "check the warehouse's space and permissions"
+    if error.errno:
+        # Not Arrow's own words: they hold the file's path, in which the values of partitions are.
+        return os.strerror(error.errno), "check the warehouse's space and permissions"
     code = _code(error)
     hints = (hint for words, hint in _HINTS.items() if any(word in code for word in words.split()))
     return code, next(hints, "check that the store runs, and its settings: warehouse, s3_endpoint, the s3 keys")

@@ -155,7 +155,7 @@ class Streams:
         evidence = properties(message.stream, message.schema)
         self._contracts.check_evidence(message, contract, evidence)
         privacy = self._privacies.of(contract, settings)
-        judge = Judge(privacy.clear, policy_of(settings.on_violation, privacy.clear))
+        judge = Judge(privacy.clear, policy_of(settings.on_violation, privacy.clear, self._contracts.documented))
         keeps = judge.keeps_unknown
         return Stream(
             settings,
@@ -166,13 +166,19 @@ class Streams:
             Plan(privacy.clear, evidence, bare=True, keeps_unknown=keeps),
             judge,
             privacy,
-            self._ordered(privacy, judge, before, settings.unique_check),
+            self._ordered(privacy, judge, before, _scope_of_keys(settings)),
         )
 
     def _ordered(self, privacy: Privacy, judge: Judge, before: Stream | None, unique_check: str) -> Ordered:
         if before is not None and before.ordered.follows(privacy, judge):
             return before.ordered
         return Ordered(privacy, judge, self._scratch, unique_check)
+
+
+def _scope_of_keys(settings: Settings) -> str:
+    """Among which rows keys may be once; a table that is replaced has none but those of the run."""
+    replaced = settings.load_method == "overwrite" and settings.unique_check == "table"
+    return "run" if replaced else settings.unique_check
 
 
 class Ordered:

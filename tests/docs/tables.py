@@ -69,19 +69,24 @@ def refused(column: str, cell: str) -> Iterator[Value]:
         yield Value(column, text, None, rest.strip() or "type")
 
 
-def load(
-    target: Target, reader: DuckDBPyConnection, columns: list[dict[str, Any]], values: list[Value], **settings: Any
-) -> Loaded:
-    """Load each value in a record of its own."""
+def contract(target: Target, columns: list[dict[str, Any]]) -> dict[str, str]:
+    """Write a contract with these columns beside `id`; the setting that names it."""
     table = {"name": "t", "properties": [{"name": "id", "logicalType": "integer"}, *columns]}
     head = {"apiVersion": "v3.2.0", "kind": "DataContract", "id": "t", "version": "1.0.0", "status": "active"}
     (target.folder / "t.yaml").write_text(yaml.safe_dump(head | {"schema": [table]}, allow_unicode=True))
-    shape: dict[str, Any] = {"properties": {name: {} for name in ("id", *(c["name"] for c in columns))}}
+    return {"contract_path": "t.yaml"}
+
+
+def load(
+    target: Target, reader: DuckDBPyConnection, nodes: Mapping[str, Any], values: list[Value], **settings: Any
+) -> Loaded:
+    """Load each value in a record of its own, under a SCHEMA that says this of each column."""
+    shape = {"properties": {"id": {"type": "integer"}, **nodes}}
     lines = [json.dumps({"type": "SCHEMA", "stream": "t", "schema": shape, "key_properties": []})]
     for number, value in enumerate(values):
         record = f'{{"id": {number}, "{value.column}": {value.text}}}'
         lines.append(f'{{"type": "RECORD", "stream": "t", "record": {record}}}')
-    ended = target.run(lines, contract_path="t.yaml", on_violation="quarantine", **settings)
+    ended = target.run(lines, on_violation="quarantine", **settings)
     assert ended.code == 0, ended.log
     places = Tables(target.warehouse).pointers()
     away = rows(reader, places["default.t__quarantine"]) if "default.t__quarantine" in places else []
