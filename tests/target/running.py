@@ -168,9 +168,11 @@ class Target:
         argv: list[str] | None = None,
         env: Mapping[str, str] | None = None,
         limits: Mapping[str, int] | None = None,
+        out: int | None = None,
+        err: int | None = None,
         **settings: Any,
     ) -> Child:
-        """Start a run. `argv` replaces the config file made of the settings."""
+        """Start a run. `argv` replaces the config file made of the settings; `out` and `err` the files for output."""
         self._runs += 1
         files = {kind: self.folder / f"run{self._runs}.{kind}" for kind in ("out", "err", "report", "config")}
         files["config"].write_text(
@@ -183,8 +185,9 @@ class Target:
             "limits": dict(limits or {}),
         }
         theirs, stdin = os.pipe()
-        with files["out"].open("wb") as out, files["err"].open("wb") as err:
-            pid = self._server.ask(request, [theirs, out.fileno(), err.fileno()])["pid"]
+        with files["out"].open("wb") as out_file, files["err"].open("wb") as err_file:
+            ends = [theirs, out_file.fileno() if out is None else out, err_file.fileno() if err is None else err]
+            pid = self._server.ask(request, ends)["pid"]
         os.close(theirs)
         return Child(self._server, pid, stdin, files)
 
