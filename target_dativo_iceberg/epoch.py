@@ -74,7 +74,6 @@ class Epoch:
         self._buffered = 0
         self._sent = False
         self._started = time.monotonic()
-        self._sent = False
 
     # ---- rows in ----
 
@@ -227,8 +226,10 @@ class Epoch:
             audit = audited.all_of(audited.row_counts(changes), *(_on_branch(a) for a in audits))
             return audited.publish_audited(store, settings, changes, checkpoint, audit)
         _refuse_failed(audits, store, changes)
+        return publish.publish(store, changes, checkpoint, self._sends)
+
+    def _sends(self) -> None:
         self._sent = True
-        return publish.publish(store, changes, checkpoint)
 
     def _summary(self, table: _Table, counts: Mapping[str, StreamReport]) -> dict[str, str]:
         settings, stream = self._settings, counts.get(table.stream)

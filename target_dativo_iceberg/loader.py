@@ -31,6 +31,7 @@ from target_dativo_iceberg.errors import (
 )
 from target_dativo_iceberg.interrupts import Interrupts
 from target_dativo_iceberg.limits import check_count, check_shares, violation_error
+from target_dativo_iceberg.machine import beginning_threads
 from target_dativo_iceberg.messages import ActivateVersion, BatchFiles, Block, Reader, Records, Schema, State
 from target_dativo_iceberg.progress import Progress
 from target_dativo_iceberg.report import RunReport, StreamReport
@@ -85,9 +86,10 @@ class Loader:
         self._reader = Reader(source, settings.max_line_mb * MIB)
         self._emit = emit
         self._maps = maps
-        self._workers = Workers(max(8 * MIB, (settings.memory_limit_mb - 256) * MIB // 8))
-        self._encoder = ThreadPoolExecutor(1, "encoder")
-        self._store = self._encoder.submit(_open_store, settings)
+        with beginning_threads():
+            self._workers = Workers(max(8 * MIB, (settings.memory_limit_mb - 256) * MIB // 8))
+            self._encoder = ThreadPoolExecutor(1, "encoder")
+            self._store = self._encoder.submit(_open_store, settings)
         self._scratch = _scratch()
         self._made = Streams(settings, contracts, self._scratch)
         self._streams: dict[str, Stream] = {}

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table, Transaction
 
-_TRY_SECONDS = 120.0
+TRY_SECONDS = 120.0
 _LONGEST_WAIT = 2.0
 _UNKNOWN_TRIES = 5
 _NAMELESS = "run."
@@ -95,8 +95,16 @@ class Checkpoint:
         return properties.get(self.key) == self.text()
 
 
-def publish(store: Store, changes: Sequence[TableChange], checkpoint: Checkpoint) -> dict[str, int]:
+def publish(
+    store: Store, changes: Sequence[TableChange], checkpoint: Checkpoint, sending: Callable[[], None] = lambda: None
+) -> dict[str, int]:
     """Publish an epoch.
+
+    Args:
+        store: the catalog.
+        changes: of all its tables.
+        checkpoint: how far the job has come with it.
+        sending: called before a commit is sent; until then nothing can land.
 
     Returns:
         Snapshot id by table name (dotted), for tables that got rows.
@@ -107,7 +115,7 @@ def publish(store: Store, changes: Sequence[TableChange], checkpoint: Checkpoint
             faster for two minutes. No data file is deleted here: a commit without an answer may land yet.
 
     """
-    deadline = time.monotonic() + _TRY_SECONDS
+    deadline = time.monotonic() + TRY_SECONDS
     unknown = 0
     attempt = 0
     while True:
@@ -116,6 +124,7 @@ def publish(store: Store, changes: Sequence[TableChange], checkpoint: Checkpoint
             return found
         ways = [_prepare(store, c, checkpoint) for c in changes]
         changes, prepared = [c for c, _ in ways], [p for _, p in ways]
+        sending()
         try:
             commit(store.catalog, prepared, _commit_properties(checkpoint, changes))
         except (ConflictError, UnknownOutcomeError) as error:
@@ -136,7 +145,7 @@ def _last_look(
     if found is not None:
         return found
     if isinstance(error, ConflictError):
-        raise StoreError(f"other writers changed the same tables for {_TRY_SECONDS:.0f} s", "run again") from error
+        raise StoreError(f"other writers changed the same tables for {TRY_SECONDS:.0f} s", "run again") from error
     raise error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import requests
@@ -50,8 +51,9 @@ class store_errors:
 
 def refusal(error: OSError) -> tuple[str, str]:
     """Return what the file store said, without names of buckets and keys, and what to do."""
-    if error.strerror:
-        return error.strerror, "check the warehouse's space and permissions"
+    if error.errno:
+        # Not Arrow's own words: they hold the file's path, in which the values of partitions are.
+        return os.strerror(error.errno), "check the warehouse's space and permissions"
     code = _code(error)
     words = code.replace("_", "").replace(" ", "").upper()
     hints = (hint for parts, hint in _HINTS.items() if any(part in words for part in parts.split()))
