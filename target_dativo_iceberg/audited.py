@@ -26,7 +26,7 @@ from target_dativo_iceberg import log
 from target_dativo_iceberg.branches import client, nessie_errors
 from target_dativo_iceberg.errors import DativoError, StoreError, UnknownOutcomeError, ViolationError
 from target_dativo_iceberg.nessie import NessieClient, NessieError, OutcomeUnknown, Reference
-from target_dativo_iceberg.publish import TRY_SECONDS, Checkpoint, TableChange, landed, publish
+from target_dativo_iceberg.publish import Checkpoint, TableChange, landed, publish
 from target_dativo_iceberg.tables import Store
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 RUN_PREFIX, KEPT_PREFIX = "dativo-run.", "dativo-failed-audit."
 KEPT_FOR = timedelta(days=7)
 STALE_AFTER = timedelta(hours=24)
+_TRY_SECONDS = 120.0
 _UNKNOWN_TRIES = 5
 _MARK = "dativo.audit"
 _TIME = "%Y%m%dT%H%M%SZ"
@@ -91,7 +92,7 @@ def publish_audited(
 
     """
     epoch = _Epoch(changes, checkpoint, audit, _owner(settings.nessie_branch, checkpoint.job or checkpoint.run_id))
-    deadline = time.monotonic() + TRY_SECONDS
+    deadline = time.monotonic() + _TRY_SECONDS
     unknown = 0
     with client(settings) as nessie:
         for attempt in itertools.count():
@@ -109,7 +110,7 @@ def publish_audited(
             if time.monotonic() > deadline:
                 break
             time.sleep(random.uniform(0.01, min(2.0, 0.05 * 2 ** min(attempt, 6))))  # noqa: S311 - jitter
-    raise StoreError(f"other writers changed the same tables for {TRY_SECONDS:.0f} s during this publish", "run again")
+    raise StoreError(f"other writers changed the same tables for {_TRY_SECONDS:.0f} s during this publish", "run again")
 
 
 def _try(nessie: NessieClient, store: Store, target: str, epoch: _Epoch) -> dict[str, int] | None:

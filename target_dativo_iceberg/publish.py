@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table, Transaction
 
-TRY_SECONDS = 120.0
+_TRY_SECONDS = 120.0
 _LONGEST_WAIT = 2.0
 _UNKNOWN_TRIES = 5
 _NAMELESS = "run."
@@ -115,7 +115,7 @@ def publish(
             faster for two minutes. No data file is deleted here: a commit without an answer may land yet.
 
     """
-    deadline = time.monotonic() + TRY_SECONDS
+    deadline = time.monotonic() + _TRY_SECONDS
     unknown = 0
     attempt = 0
     while True:
@@ -145,7 +145,7 @@ def _last_look(
     if found is not None:
         return found
     if isinstance(error, ConflictError):
-        raise StoreError(f"other writers changed the same tables for {TRY_SECONDS:.0f} s", "run again") from error
+        raise StoreError(f"other writers changed the same tables for {_TRY_SECONDS:.0f} s", "run again") from error
     raise error
 
 
