@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import resource
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -74,6 +77,19 @@ def test_memory_that_ends_after_an_epoch_costs_the_open_one_only(job: Job, mib: 
     job.check(ran_out(struck_later(job, lambda child: leave_memory(child, mib))))
     assert job.begun >= 1
     job.finish()
+
+
+@pytest.mark.parametrize("mib", [150, 400])
+def test_the_command_without_memory_for_its_libraries_says_so_or_dies(tmp_path: Path, mib: int) -> None:
+    lines = "".join(json.dumps(m) + "\n" for m in (schema(), record(1))).encode()
+    shell = f"ulimit -v {mib << 10}; exec {sys.executable} -m target_dativo_iceberg"
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    done = subprocess.run(
+        ["bash", "-c", shell], input=lines, capture_output=True, check=False, cwd=tmp_path, env=environment, timeout=100
+    )
+    assert done.returncode in {0, 1} | DEATHS, done.stderr
+    assert b"Traceback" not in done.stderr
+    assert b"fault of the target" not in done.stderr
 
 
 # ---- disk ----
