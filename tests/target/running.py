@@ -166,13 +166,17 @@ class Target:
         self,
         *,
         argv: list[str] | None = None,
+        program: str = "target_dativo_iceberg.__main__",
         env: Mapping[str, str] | None = None,
         limits: Mapping[str, int] | None = None,
         out: int | None = None,
         err: int | None = None,
         **settings: Any,
     ) -> Child:
-        """Start a run. `argv` replaces the config file made of the settings; `out` and `err` the files for output."""
+        """Start a run of the target, or of another program.
+
+        `argv` replaces the config file made of the settings; `out` and `err` the files for what it prints.
+        """
         self._runs += 1
         files = {kind: self.folder / f"run{self._runs}.{kind}" for kind in ("out", "err", "report", "config")}
         files["config"].write_text(
@@ -180,6 +184,7 @@ class Target:
         )
         request = {
             "argv": ["--config", str(files["config"])] if argv is None else argv,
+            "program": program,
             "env": dict(os.environ) | dict(env or {}),
             "cwd": str(self.folder),
             "limits": dict(limits or {}),
