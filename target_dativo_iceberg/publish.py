@@ -23,6 +23,7 @@ from target_dativo_iceberg.commit import Prepared, commit
 from target_dativo_iceberg.contract.versions import REQUIRED
 from target_dativo_iceberg.errors import ConflictError, StoreError, UnknownOutcomeError
 from target_dativo_iceberg.refit import refitted, same_columns, same_partitions
+from target_dativo_iceberg.snapshot_times import in_order
 from target_dativo_iceberg.store_errors import store_errors
 from target_dativo_iceberg.stored_rows import tasks_of
 from target_dativo_iceberg.table_state import columns_of, required_properties
@@ -224,7 +225,7 @@ def _prepare(store: Store, change: TableChange, checkpoint: Checkpoint) -> tuple
             requirements=(AssertCreate(),)
             if table is None
             else (*transaction._requirements, AssertTableUUID(uuid=table.metadata.table_uuid)),
-            updates=transaction._updates,
+            updates=tuple(in_order(transaction._updates, (table or destination.table).metadata)),
             schema=transaction.table_metadata.schema(),
             snapshot_id=snapshot.snapshot_id if snapshot else None,
         )
