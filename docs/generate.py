@@ -191,8 +191,9 @@ def _setting(name: str, node: Mapping[str, Any]) -> dict[str, Any]:
 def _kind(types: list[str], node: Mapping[str, Any]) -> str:
     if node.get("enum"):
         return "options"
+    # A setting that may be a text too goes as one: Meltano would parse its default as an object, and fail.
     for name in ("object", "array"):
-        if name in types:
+        if name in types and "string" not in types:
             return name
     return next((_KINDS[t] for t in types if t in _KINDS), "string")
 

@@ -17,6 +17,7 @@ from tap_adapters.common.errors import FileError, ServiceError
 from tap_adapters.google.settings import Access
 from tap_adapters.google.token import Tokens, TokenUnavailableError
 
+TRANSIENT = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
 RETRIED = {408, 429, 500, 502, 503, 504}
 QUOTA_REASONS = {
     "ratelimitexceeded", "userratelimitexceeded", "rate_limit_exceeded", "resource_exhausted", "backenderror",
@@ -65,8 +66,10 @@ class Client:
                 response = self._session.get(url, params=params, timeout=self._access.timeout, **options)
             except TokenUnavailableError:
                 self.pause(attempt, what, "no access token", None)
-            except requests.RequestException as error:
+            except TRANSIENT as error:
                 self.pause(attempt, what, _kind(error), None)
+            except requests.RequestException as error:
+                raise ServiceError(f"{what}: the request cannot be sent; check the URLs in the settings.") from error
             else:
                 if response.ok:
                     return response
@@ -141,4 +144,6 @@ def _reasons(response: requests.Response) -> set[str]:
 def _kind(error: requests.RequestException) -> str:
     if isinstance(error, requests.Timeout):
         return "no answer in time"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "the service's certificate or its TLS was not accepted"
     return "the connection failed"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 import singer_sdk.typing as th
@@ -130,8 +131,9 @@ def read_access(config: Mapping[str, Any]) -> Access:
 
 def checked_url(url: str, setting: str) -> str:
     """Return a base URL without a slash at its end. Plain http is for this machine only: it would show the token."""
-    local = url.startswith(("http://127.0.0.1", "http://localhost", "http://[::1]"))
-    if not url.startswith("https://") and not local:
+    parts = urlsplit(url)
+    local = parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost", "::1"}
+    if not parts.hostname or not (parts.scheme == "https" or local):
         raise SettingsError(f"Setting '{setting}' must be an https:// URL.")
     return url.rstrip("/")
 

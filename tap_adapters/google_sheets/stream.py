@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from tap_adapters.common.errors import FileError
 from tap_adapters.common.tabular import TabularStream
 from tap_adapters.common.values import STRING
 from tap_adapters.google.drive import Drive, DriveFile, same_moment
@@ -63,6 +64,7 @@ class SheetStream(TabularStream):
         for _ in self._unread(Spreadsheet(self._drive, key) for key in (self._wanted.spreadsheet_id,)):
             table = look_at(self._wanted, self._sheets)
             self._warn_of_unlisted(table.sheet.label, table.columns)
+            self._check_listed(table)
             stray: int | None = None
             for block in table.blocks(self._sheets, with_dates=bool(DATE_KINDS & set(self._columns.values()))):
                 stray = stray or table.stray(block)
@@ -73,3 +75,12 @@ class SheetStream(TabularStream):
                     table.sheet.label,
                     stray,
                 )
+
+    def _check_listed(self, table: Table) -> None:
+        """Say which columns of the catalog the sheet lacks; one that lacks all of them is another than was meant."""
+        lacking = [name for name in self._columns if name not in table.columns]
+        if lacking and len(lacking) == len(self._columns):
+            raise FileError(f"{table.sheet.label}: it has none of the columns of the catalog; run discovery again.")
+        if lacking:
+            what = ", ".join(lacking)
+            self.logger.warning("%s lacks columns of the catalog, which are null: %s.", table.sheet.label, what)

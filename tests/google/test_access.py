@@ -122,7 +122,7 @@ BAD_ACCOUNTS: dict[str, tuple[dict[str, Any], str]] = {
     "no json": ({"credentials_json": "hunter2"}, "Setting 'credentials_json' holds no JSON object"),
     "lacking": ({"credentials_json": '{"private_key": "hunter2"}'}, "it lacks client_email, token_uri"),
     "absent": ({"credentials_json": None, "credentials_path": "none.json"}, "'credentials_path': cannot read the file"),
-    "url": ({"token_url": "http://example.com/hunter2"}, "'token_url' must be an https:// URL"),
+    "url": ({"token_url": "http://localhost.example.com/hunter2"}, "'token_url' must be an https:// URL"),
     "timeout": ({"request_timeout_seconds": 0}, "'request_timeout_seconds' must be 1 or more"),
     "kind": ({"max_retries": "many"}, "'max_retries': expected `int`"),
 }

@@ -16,6 +16,7 @@ from tests.google.documents import SPREADSHEET, Doc, Sheet
 from tests.google.server import Google
 from tests.readback import Tables
 from tests.tap_google_sheets.conftest import Sync
+from tests.taps.running import Messages
 
 _at = datetime.fromisoformat
 HEADER = ["id", "name", "price", "paid", "day", "at"]
@@ -151,16 +152,34 @@ def test_a_sheet_that_changes_while_it_is_read_keeps_its_old_time(google: Google
     assert first.state["bookmarks"]["orders"]["files"]["book"]["last_modified"] == "2026-01-01T10:00:00.000Z"
 
 
-def test_full_table_reads_it_again(google: Google, sync: Sync) -> None:
-    _book(google, ["id"], ["a"])
-    first = sync()
+def _catalog(first: Messages, method: str) -> dict[str, Any]:
     item = {
         "tap_stream_id": "orders",
         "schema": first.of("SCHEMA")[0]["schema"],
         "metadata": [{"breadcrumb": [], "metadata": {"selected": True}}],
-        "replication_method": "FULL_TABLE",
+        "replication_method": method,
     }
-    assert sync(state=first.state, catalog={"streams": [item]}).records() == [{"id": "a"}]
+    return {"streams": [item]}
+
+
+def test_full_table_reads_it_again(google: Google, sync: Sync) -> None:
+    _book(google, ["id"], ["a"])
+    first = sync()
+    assert sync(state=first.state, catalog=_catalog(first, "FULL_TABLE")).records() == [{"id": "a"}]
+
+
+def test_a_sheet_whose_columns_are_others_than_the_catalogs_is_an_error_and_no_table_of_nulls(
+    google: Google, sync: Sync, caplog: pytest.LogCaptureFixture
+) -> None:
+    book = _book(google, ["id", "n"], ["a", "b"])
+    catalog = _catalog(sync(), "INCREMENTAL")
+    book.sheets[0].cells = [["id", "m"], ["a", "b"]]
+    assert sync(catalog=catalog).records() == [{"id": "a", "n": None}]
+    assert "has columns that the catalog does not list: m" in caplog.text
+    assert "lacks columns of the catalog, which are null: n" in caplog.text
+    book.sheets[0].cells = [["k"], ["a"]]
+    with pytest.raises(FileError, match="it has none of the columns of the catalog"):
+        sync(catalog=catalog)
 
 
 def test_a_sheet_without_columns_or_keys_is_an_error(google: Google, sync: Sync) -> None:
