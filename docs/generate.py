@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 from singer_sdk.plugin_base import PluginBase
 
+from tap_adapters.airbyte.tap import TapAirbyte
 from tap_adapters.csv.tap import TapCsv
 from tap_adapters.gdrive_csv.tap import TapGdriveCsv
 from tap_adapters.google_sheets.tap import TapGoogleSheets
@@ -53,6 +54,13 @@ LISTINGS = (
         domain_url="https://iceberg.apache.org",
     ),
     Listing(TapCsv, "CSV files (dativo)", ("csv",), (("files",), ("csv_files_definition",))),
+    Listing(
+        TapAirbyte,
+        "Airbyte sources without Docker (dativo)",
+        ("airbyte",),
+        (("source",), ("package",)),
+        page="sources/airbyte.md",
+    ),
     Listing(
         TapMarkdownKv, "Markdown-KV documents (dativo)", ("markdown",), (("files",),), page="sources/markdown_kv.md"
     ),
@@ -124,12 +132,15 @@ def plugin_tables(plugin: type[PluginBase]) -> str:
     """Return the tables of a plugin's own settings, and of the entries of those that are arrays of objects."""
     properties = plugin._get_about_info().settings["properties"]
     own = {name: node for name, node in properties.items() if not name.startswith(_SDK)}
-    lines = ["| setting | default | what it does |", "| --- | --- | --- |"]
+    lines = ["| setting | type | default | what it does |", "| --- | --- | --- | --- |"]
     for name, node in own.items():
+        kind = next(kind for kind in node["type"] if kind != "null")
         default = f"`{_text(node['default'])}`" if node.get("default") not in (None, "") else ""
-        lines.append(f"| `{name}` | {default} | {_one_line(node.get('description', ''))} |")
+        lines.append(f"| `{name}` | {kind} | {default} | {_one_line(node.get('description', ''))} |")
     if len(own) < len(properties):
-        lines.append("| `stream_maps`, `stream_map_config`, `faker_config`, `flattening_*` | | The Singer SDK's own. |")
+        lines.append(
+            "| `stream_maps`, `stream_map_config`, `faker_config`, `flattening_*` | | | The Singer SDK's own. |"
+        )
     for name, node in own.items():
         entry = node.get("items", {}).get("properties", {})
         if entry:

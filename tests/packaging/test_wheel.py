@@ -17,6 +17,7 @@ from tests.readback import Tables
 ROOT = Path(__file__).resolve().parents[2]
 UV = ROOT / ".venv-tools" / "bin" / "uv"
 OWN_PLUGINS = {
+    "tap-airbyte": "extractor",
     "tap-csv": "extractor",
     "tap-markdown-kv": "extractor",
     "tap-google-sheets": "extractor",
