@@ -44,7 +44,7 @@ def test_a_folder_lands_in_a_table_and_only_what_changed_is_read_again(
     google.docs["f2"].content = b"id,size\n2,5\n"
     entry = {"folder_id": "top", "recursive": True, "keys": ["id"], "types": {"id": "integer"}}
     first = sync(entry)
-    load(first.out)
+    load(first.out, load_method="upsert")
     query = "SELECT id, name, size FROM {rows} ORDER BY id, name"
     assert tables.sql(query) == [(1, "Zoë", None), (2, None, "5"), (3, "Ada", None)]
     assert {key: value["name"] for key, value in first.state["bookmarks"]["rows"]["files"].items()} == {
@@ -57,8 +57,8 @@ def test_a_folder_lands_in_a_table_and_only_what_changed_is_read_again(
     google.add(Doc("f7", "c.csv", b"id,name\n7,New\n", parents=("top",)))
     second = sync(entry, state=first.state)
     assert [row["id"] for row in second.records()] == [1, 4, 7]
-    load(second.out)
-    assert [row[0] for row in tables.sql(query)] == [1, 1, 2, 3, 4, 7]
+    load(second.out, load_method="upsert")
+    assert [row[0] for row in tables.sql(query)] == [1, 2, 3, 4, 7]
 
 
 def test_a_file_is_read_by_its_id_in_the_format_of_its_entry(google: Google, sync: Sync) -> None:
