@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -135,6 +136,12 @@ def test_unusable_access_settings_are_errors_that_name_the_setting(google: Googl
         read_access(google.settings(**changes))
     assert expected in str(caught.value)
     assert "hunter2" not in str(caught.value)
+
+
+def test_without_the_extra_the_error_says_what_to_install(google: Google, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "google.oauth2.service_account", None)
+    with pytest.raises(SettingsError, match=r"install 'target-dativo-iceberg\[google\]'"):
+        _drive(google)
 
 
 def test_other_kinds_of_accounts_and_broken_keys_are_refused(google: Google) -> None:
