@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tap_adapters.markdown_kv.front_matter import FrontMatterError
 from tap_adapters.markdown_kv.parse import parse
 from tap_adapters.markdown_kv.rows import ROW_PER_KV
-from tap_adapters.markdown_kv.write import record_of, write
+from tap_adapters.markdown_kv.write import document_of, record_of, write
 
 HOSTILE = [
     "", " ", "5", "1.50", "-0", "1e5", "true", "null", "~", "yes", "007", "2024-01-01", '"', '"q"', "{", "[1", "[]",
@@ -35,6 +35,7 @@ def _rows(text: str) -> list[tuple[Any, ...]]:
 @given(RECORDS, st.none() | TEXTS)
 def test_any_record_survives_being_written_and_read(record: dict[str, Any], doc_id: str | None) -> None:
     document = parse(write(record, doc_id))
+    assert document == document_of(record, doc_id)
     found = record_of(document)
     if doc_id is not None:
         assert document.front_matter("doc_id") == doc_id
