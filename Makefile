@@ -59,6 +59,8 @@ lock: .venv-tools/.done ## Resolve requirements anew
 	  --no-emit-index-url --all-extras --group dev pyproject.toml -c requirements/run.txt -o requirements/dev.txt
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	  --no-emit-index-url requirements/meltano.in -o requirements/meltano.txt
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	  --no-emit-index-url requirements/airbyte-faker.in -o requirements/airbyte-faker.txt
 	for name in requirements/taps/*.in; do $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes \
 	  --no-annotate --no-header --no-emit-index-url $$name -o $${name%.in}.txt; done
 
