@@ -40,7 +40,7 @@ def test_first_load_then_only_what_was_modified(open_pipe: OpenPipe, tables: Tab
             columns={"contacts": tuple(COLUMNS)},
             incremental=Incremental("updated_after", "updatedAt"),
         )
-        settings = contract(tmp_path, "contacts", **COLUMNS)
+        settings = contract(tmp_path, "contacts", **COLUMNS) | {"load_method": "upsert"}
         pipe = open_pipe("hubspot")
         first = pipe.run(extractor, **settings)
         assert first.tap_code == 0, first.tap_log
@@ -55,9 +55,7 @@ def test_first_load_then_only_what_was_modified(open_pipe: OpenPipe, tables: Tab
     # the contact at the cursor is read again, since others may have come at that very moment
     assert [row["id"] for row in second.records("contacts")] == ["250", "5", "900"]
     (name,) = tables.pointers()
-    columns = "id, email, firstname, lastmodifieddate"
-    landed = tables.sql(f"SELECT DISTINCT ON (id) {columns} FROM {{{name}}} ORDER BY id, lastmodifieddate DESC")
-    assert landed == sorted(
+    assert tables.sql(f"SELECT {', '.join(COLUMNS)} FROM {{{name}}} ORDER BY id") == sorted(
         (
             one["id"],
             one["properties"]["email"],

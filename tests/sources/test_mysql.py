@@ -55,7 +55,10 @@ def test_first_load_then_only_what_changed(
     extractor = source(
         server, "orders", columns={"orders": tuple(COLUMNS)}, incremental=Incremental("updated_at", "updated_at")
     )
-    settings = contract(tmp_path, "orders", **COLUMNS) | {"contract_map": {"shop-orders": "orders"}}
+    settings = contract(tmp_path, "orders", **COLUMNS) | {
+        "contract_map": {"shop-orders": "orders"},
+        "load_method": "upsert",
+    }
     pipe = open_pipe("mysql")
     first = pipe.run(extractor, **settings)
     assert first.tap_code == 0, first.tap_log
@@ -70,9 +73,7 @@ def test_first_load_then_only_what_changed(
     assert second.tap_code == 0, second.tap_log
     assert sorted(row["id"] for row in second.records("shop-orders")) == [3, 5, 2500, 9000]
     (name,) = tables.pointers()
-    landed = tables.sql(f"SELECT DISTINCT ON (id) {', '.join(COLUMNS)} FROM {{{name}}} ORDER BY id, updated_at DESC")
-    assert landed == _rows(server, "orders")
-    assert tables.sql(f"SELECT count(*) FROM {{{name}}}") == [(2501 + 4,)]
+    assert tables.sql(f"SELECT {', '.join(COLUMNS)} FROM {{{name}}} ORDER BY id") == _rows(server, "orders")
     entry = extractor.cursors.entries(second.state, "now")["object_orders"]
     assert entry == {"cursor": "2024-06-02T00:00:00+00:00", "last_sync": "now"}
     third = pipe.run(extractor, extractor.cursors.shifted(second.state, 1), **settings)

@@ -55,7 +55,10 @@ def test_first_load_then_only_what_changed(
         columns={"orders": tuple(COLUMNS), "people": ("name",)},
         incremental=Incremental("updated_at", "updated_at", lookback_days=1),
     )
-    settings = contract(tmp_path, "orders", **COLUMNS) | {"contract_map": {"sales-orders": "orders"}}
+    settings = contract(tmp_path, "orders", **COLUMNS) | {
+        "contract_map": {"sales-orders": "orders"},
+        "load_method": "upsert",
+    }
     pipe = open_pipe("postgres")
     first = pipe.run(extractor, **settings)
     assert first.tap_code == 0, first.tap_log
@@ -75,9 +78,7 @@ def test_first_load_then_only_what_changed(
     # the rows at the cursor are read again, since others may have come at that very moment
     assert sorted(row["id"] for row in second.records("sales-orders")) == [3, 5, 2500, 9000]
     (name,) = (one for one in tables.pointers() if one.endswith("orders"))
-    landed = tables.sql(f"SELECT DISTINCT ON (id) {', '.join(COLUMNS)} FROM {{{name}}} ORDER BY id, updated_at DESC")
-    assert landed == _rows(server)
-    assert tables.sql(f"SELECT count(*) FROM {{{name}}}") == [(2501 + 4,)]
+    assert tables.sql(f"SELECT {', '.join(COLUMNS)} FROM {{{name}}} ORDER BY id") == _rows(server)
     entries = extractor.cursors.entries(second.state, "now")
     assert datetime.fromisoformat(entries["object_orders"]["cursor"]) == datetime(2024, 6, 2, tzinfo=UTC)
     assert entries["object_people"]["cursor"].startswith("2024-01-05T00:00:00")
