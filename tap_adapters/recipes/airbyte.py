@@ -9,7 +9,7 @@ from tap_adapters.airbyte.settings import executable_of
 from tap_adapters.airbyte_cursors import airbyte_cursors
 from tap_adapters.common.errors import SettingsError
 from tap_adapters.errors import SourceError
-from tap_adapters.extractor import Companion, Extractor
+from tap_adapters.extractor import Companion, Extractor, Setting
 from tap_adapters.recipes.api import API_OPTIONS, start_date
 from tap_adapters.recipes.plugin import OPTIONS, Plugin, settings
 from tap_adapters.selection import patterns
@@ -20,7 +20,7 @@ PLUGIN = Plugin(
     "tap-airbyte",
     (
         *settings("source", "package", "config_file", "on_config_update", object=("streams",)),
-        *settings(secret=("config",)),
+        Setting("config", "object", secret=True),
     ),
     capabilities=("about", "catalog", "discover", "state", "structured-logging"),
 )
