@@ -36,6 +36,7 @@ RUN_PREFIX, KEPT_PREFIX = "dativo-run.", "dativo-failed-audit."
 KEPT_FOR = timedelta(days=7)
 STALE_AFTER = timedelta(hours=24)
 _TRY_SECONDS = 120.0
+_LONGEST_WAIT = 0.5
 _UNKNOWN_TRIES = 5
 _MARK = "dativo.audit"
 _TIME = "%Y%m%dT%H%M%SZ"
@@ -110,7 +111,7 @@ def publish_audited(
                 return snapshots
             if time.monotonic() > deadline:
                 break
-            time.sleep(random.uniform(0.01, min(2.0, 0.05 * 2 ** min(attempt, 6))))  # noqa: S311 - jitter
+            time.sleep(random.uniform(0.01, min(_LONGEST_WAIT, 0.05 * 2 ** min(attempt, 6))))  # noqa: S311 - jitter
     raise StoreError(f"other writers changed the same tables for {_TRY_SECONDS:.0f} s during this publish", "run again")
 
 

@@ -5,6 +5,7 @@ Usage: python -m tests.faults.poller [ROWS], in the checkout (`make faults`).
 
 from __future__ import annotations
 
+import math
 import sys
 import tempfile
 import threading
@@ -126,7 +127,7 @@ def watch(landing: Landing, rows: int, publish: str) -> tuple[Poller, int]:
 
 def main(rows: int = 2_000_000) -> None:
     """Watch both publishers on a stack of its own; `rows` are those of all streams."""
-    each = rows // len(STREAMS) // BETWEEN_STATES * BETWEEN_STATES
+    each = math.ceil(rows / len(STREAMS) / BETWEEN_STATES) * BETWEEN_STATES
     server = Server()
     try:
         with tempfile.TemporaryDirectory() as name, LocalStack.start(Path(name) / "stack") as stack:

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.nessie
 @pytest.mark.parametrize("publish", ["commit", "branch"])
 def test_writers_on_one_branch_all_land_each_row_once(landing: Landing, publish: str) -> None:
     """Each writes to a table of its own and to those that all share; `make faults` has ten epochs of each."""
-    race(landing, 8, 2, publish)
+    race(landing, 8, 3, publish)
 
 
 @pytest.mark.parametrize("publish", ["commit", "branch"])
