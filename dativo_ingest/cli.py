@@ -51,11 +51,18 @@ def _parser() -> argparse.ArgumentParser:
     version = metadata.version("target-dativo-iceberg")
     parser.add_argument("--version", action="version", version=f"dativo {version}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    _add_jobs(commands)
     _add_check(commands)
     for name, text in _PROGRAMS.items():
         commands.add_parser(name, help=text)
     _add_stack(commands)
     return parser
+
+
+def _add_jobs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from dativo_ingest.commands.run import add_run  # noqa: PLC0415 - so that each command can be used alone
+
+    add_run(commands)
 
 
 def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
