@@ -8,7 +8,7 @@ INSTALL := $(UV) pip install --quiet --require-hashes --compile-bytecode
 DEMO_ENV := PATH="$(CURDIR)/$(BIN):$$PATH" MELTANO_SYS_DIR_ROOT="$(CURDIR)/demo/meltano" \
   XDG_STATE_HOME="$(CURDIR)/demo/state" MELTANO_CLI_DISABLE_VERSION_CHECK=1 MELTANO_SEND_ANONYMOUS_USAGE_STATS=false
 
-.PHONY: help demo demo-nessie test lint faults bench bench-full wheel docs lock clean
+.PHONY: help demo demo-nessie test lint faults bench bench-full wheel docs lock taps clean
 .DEFAULT_GOAL := help
 
 help: ## What there is
@@ -59,9 +59,16 @@ lock: .venv-tools/.done ## Resolve requirements anew
 	  --no-emit-index-url --all-extras --group dev pyproject.toml -c requirements/run.txt -o requirements/dev.txt
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	  --no-emit-index-url requirements/meltano.in -o requirements/meltano.txt
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	  --no-emit-index-url requirements/airbyte-faker.in -o requirements/airbyte-faker.txt
+	for name in requirements/taps/*.in; do $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes \
+	  --no-annotate --no-header --no-emit-index-url $$name -o $${name%.in}.txt; done
+
+taps: .venv/.dev ## Install the taps and servers that the tests of sources run, each by itself (they do it themselves too)
+	$(BIN)/python -m tests.sources.venvs
 
 clean: ## Remove what make made, the downloads' caches excepted
-	rm -rf demo dist .venv .venv-meltano .venv-tools
+	rm -rf demo dist .venv .venv-meltano .venv-tools .cache/sources
 
 .venv-tools/.done: requirements/tools.txt
 	$(PYTHON) -m venv .venv-tools

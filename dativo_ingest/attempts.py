@@ -164,7 +164,9 @@ def _cause(report: Mapping[str, Any], tap_exit: int | None, logs: PluginLogs, me
     if failed:
         cause = "source" if failed["code"] == "input" and tap_exit is None else failed["code"]
         return str(cause), str(failed["message"])
-    said = logs.last_error("target") or logs.last_error("tap") or logs.last_error("meltano")
+    if tap_exit is None and not report and (said := logs.last_error("tap")):
+        return "source", f"the tap failed before it read anything: {said}"
+    said = logs.last_error("target") or logs.last_error("meltano")
     return "meltano", f"Meltano ended with exit code {meltano_code} before tap and target did" + (
         f": {said}" if said else ""
     )

@@ -215,6 +215,15 @@ def program_environment(settings: Mapping[str, object], environment: Mapping[str
     return found | {f"{_TARGET_PREFIX}{k.upper()}": as_text(v) for k, v in settings.items()}
 
 
+def tap_environment(executable: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment for a tap that is asked something by itself; ours import what this process does."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if _KEPT.fullmatch(name) or (name == "PYTHONPATH" and _is_ours(executable))
+    }
+
+
 def as_text(value: object) -> str:
     """Return a setting's value as a variable holds it."""
     if isinstance(value, bool):

@@ -29,7 +29,10 @@ class PluginLogs:
         self._last = dict.fromkeys(self._errors, "")
 
     def last_error(self, who: str) -> str:
-        """Return the last error of `tap`, `target` or `meltano`, known secrets hidden; what it said last for none."""
+        """Return the last error of `tap`, `target` or `meltano`, known secrets hidden.
+
+        Where there was none it is what came last without any level: the end of a traceback, say.
+        """
         found = self._errors[who][-1] if self._errors[who] else self._last[who]
         return self._events.redactor.clean(found)
 
@@ -59,7 +62,7 @@ class PluginLogs:
         if not text:
             return
         found = _LEVEL.search(text[:_HEAD])
-        level = found[1] if found else "DEBUG"
+        level = found[1] if found else ""
         message = (text[found.end() :].lstrip(" |:") if found else text)[:_LONGEST]
         # The name of the logger stands between bars before the message.
         message = message.partition(" | ")[2] or message
@@ -70,11 +73,12 @@ class PluginLogs:
         for line in lines:
             text = line.decode(errors="replace").strip()
             if text:
-                message, level = _as_json(text) or (text, "DEBUG")
+                message, level = _as_json(text) or (text, "")
                 self._say("meltano", message[:_LONGEST], level)
 
     def _say(self, who: str, message: str, level: str) -> None:
-        self._last[who] = message
+        if not level:
+            self._last[who] = message
         if level in ("ERROR", "CRITICAL"):
             self._errors[who].append(message)
         # A tap may log what it reads: only what it says is wrong is shown without being asked for.

@@ -52,8 +52,9 @@ def settle(folder: JobFolder, cursors: Cursors, ask: Ask, run_id: str) -> str | 
 
 
 def close(folder: JobFolder) -> None:
-    """Forget the journal: a run has ended well, so no earlier publish can land any more."""
+    """Forget what is left to be settled: a run has ended well, or a person has set the state."""
     folder.journal.unlink(missing_ok=True)
+    folder.emitted.unlink(missing_ok=True)
 
 
 def last_line(path: Path) -> str | None:

@@ -135,7 +135,9 @@ def _variables(secrets: Secrets, options: Options, events: Events) -> Variables:
 def _made_ready(one: JobFile | Unusable, contexts: Mapping[str, Context], events: Events) -> Prepared:
     if isinstance(one, Unusable):
         return Prepared(one.path, events, error=one.error)
-    own = events.about(one.job.logging.level, tenant_id=one.tenant, job_name=one.name)
+    # A command that only looks at jobs is quiet, whatever they say of their runs.
+    level = one.job.logging.level if events.level == "INFO" else None
+    own = events.about(level, tenant_id=one.tenant, job_name=one.name)
     try:
         ready = make_ready(one, contexts[one.tenant])
     except OrchestratorError as error:

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from target_dativo_iceberg import log
 from target_dativo_iceberg.errors import DativoError, Interrupted, Stop
+from target_dativo_iceberg.machine import machine_errors
 
 
 def main() -> None:
@@ -30,9 +31,10 @@ def main() -> None:
     on_signals(interrupt)
     try:
         log.check_level(os.environ.get("TARGET_DATIVO_ICEBERG_LOGLEVEL") or os.environ.get("LOGLEVEL"))
-        from target_dativo_iceberg.target import TargetDativoIceberg  # noqa: PLC0415 - heavy
+        with machine_errors():
+            from target_dativo_iceberg.target import TargetDativoIceberg  # noqa: PLC0415 - heavy
 
-        TargetDativoIceberg.cli()
+            TargetDativoIceberg.cli()
     except Stop as stop:
         fail(Interrupted(stop.signum))
     except DativoError as error:

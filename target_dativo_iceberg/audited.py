@@ -16,13 +16,14 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from target_dativo_iceberg import log
 from target_dativo_iceberg.branches import client, nessie_errors
-from target_dativo_iceberg.errors import StoreError, UnknownOutcomeError, ViolationError
+from target_dativo_iceberg.errors import DativoError, StoreError, UnknownOutcomeError, ViolationError
 from target_dativo_iceberg.nessie import NessieClient, NessieError, OutcomeUnknown, Reference
 from target_dativo_iceberg.publish import Checkpoint, TableChange, landed, publish
 from target_dativo_iceberg.tables import Store
@@ -62,7 +63,8 @@ def row_counts(changes: Sequence[TableChange]) -> Audit:
             snapshot = table.current_snapshot() if table else None
             summary = snapshot.summary if snapshot else None
             added = int(summary["added-records"] or 0) if summary and "added-records" in summary else 0
-            staged = sum(f.record_count for f in change.files)
+            files = change.files if change.upsert is None else change.upsert.files
+            staged = sum(f.record_count for f in files)
             if added != staged:
                 name = ".".join(change.destination.identifier)
                 problems.append(f"table {name} got {added} rows, {staged} were staged")
@@ -113,6 +115,19 @@ def _try(nessie: NessieClient, store: Store, target: str, epoch: _Epoch) -> dict
     with nessie_errors("making the epoch's branch"):
         head = nessie.reference(target)
         branch = nessie.create_branch(_name(epoch), head)
+    try:
+        return _through(nessie, store, branch, head, epoch)
+    except (UnknownOutcomeError, ViolationError):
+        raise  # the server does not answer, and a later run sweeps the branch; or the branch is kept
+    except DativoError:
+        with suppress(NessieError):  # the error that ends the run matters
+            _delete(nessie, nessie.reference(branch.name))
+        raise
+
+
+def _through(
+    nessie: NessieClient, store: Store, branch: Reference, head: Reference, epoch: _Epoch
+) -> dict[str, int] | None:
     working = store.on_branch(branch.name)
     snapshots = publish(working, epoch.changes, epoch.checkpoint)
     problems = epoch.audit(working)

@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 import requests
 from pyiceberg.catalog import Catalog, load_catalog
-from pyiceberg.catalog.rest import RestCatalog
+from pyiceberg.catalog.rest import RestCatalog, TableResponse
 from pyiceberg.exceptions import (
     NotInstalledError,
     ServerError,
@@ -19,6 +19,7 @@ from pyiceberg.exceptions import (
 )
 from pyiceberg.io import FileIO
 from pyiceberg.io.pyarrow import PyArrowFileIO
+from pyiceberg.table import StagedTable
 from pyiceberg.typedef import EMPTY_DICT, Properties
 from requests.adapters import HTTPAdapter
 from urllib3.connectionpool import ConnectionPool
@@ -26,6 +27,7 @@ from urllib3.exceptions import ReadTimeoutError
 from urllib3.response import BaseHTTPResponse
 from urllib3.util.retry import Retry
 
+from target_dativo_iceberg.ambient_keys import store_properties
 from target_dativo_iceberg.errors import SettingsError
 from target_dativo_iceberg.settings import DEFAULT_WAREHOUSE, Settings
 from target_dativo_iceberg.store_errors import store_errors
@@ -186,6 +188,7 @@ class TimedRestCatalog(RestCatalog):
 
     def __init__(self, name: str, seconds: int, **properties: str) -> None:
         self._seconds = seconds
+        self._named = dict(properties)
         super().__init__(name, **properties)
 
     def _create_session(self) -> requests.Session:
@@ -195,9 +198,17 @@ class TimedRestCatalog(RestCatalog):
             session.mount(scheme, _TimedAdapter(self._seconds))
         return session
 
+    def _response_to_staged_table(
+        self, identifier_tuple: tuple[str, ...], table_response: TableResponse
+    ) -> StagedTable:
+        # PyIceberg finds the keys handed out for a table by its metadata file, which a table to be created has not.
+        found = self._resolve_storage_credentials(table_response.storage_credentials, table_response.metadata.location)
+        with_keys = table_response.model_copy(update={"config": {**table_response.config, **found}})
+        return super()._response_to_staged_table(identifier_tuple, with_keys)
+
     def _load_file_io(self, properties: Properties = EMPTY_DICT, location: str | None = None) -> FileIO:
         # Servers may ask for another (Nessie from 0.100 on: fsspec), which is not installed and has no time limits.
-        return PyArrowFileIO({**self.properties, **properties})
+        return PyArrowFileIO(store_properties(self._named, {**self.properties, **properties}))
 
 
 def _is_local(warehouse: str) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from target_dativo_iceberg import names, quarantine
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from target_dativo_iceberg.settings import Settings
     from target_dativo_iceberg.table_rows import Rows
     from target_dativo_iceberg.tables import Destination, Store
+    from target_dativo_iceberg.upsert import Upsert
 
 Identifier = tuple[str, ...]
 # Finds problems in the rows of tables.
@@ -40,17 +41,24 @@ _PATIENCE = 5.0  # seconds
 
 @dataclass(slots=True)
 class _Table:
-    """A table in the open epoch. `destination`, `writer` and `files` belong to the encoder thread."""
+    """A table in the open epoch. `destination` and what follows it belong to the encoder thread."""
 
     stream: str
     identifier: Identifier
     contract: Contract
+    settings: Settings
     batches: list[pa.RecordBatch] = field(default_factory=list)
     rows: int = 0
     nbytes: int = 0
     destination: Destination | None = None
     writer: Writer | None = None
+    upsert: Upsert | None = None
     files: list[DataFile] = field(default_factory=list)
+
+    @property
+    def replaces_all(self) -> bool:
+        """Whether its rows replace all that the table has."""
+        return self.settings.load_method == "overwrite"
 
 
 class Epoch:
@@ -75,11 +83,18 @@ class Epoch:
         self._buffered = 0
         self._sent = False
         self._started = time.monotonic()
-        self._sent = False
 
     # ---- rows in ----
 
-    def bind(self, stream: str, identifier: Identifier, contract: Contract, check: TableCheck | None = None) -> None:
+    def bind(
+        self,
+        stream: str,
+        identifier: Identifier,
+        contract: Contract,
+        check: TableCheck | None = None,
+        *,
+        settings: Settings | None = None,
+    ) -> None:
         """Open a stream's table for a contract; a second contract in the same epoch evolves the table further.
 
         Args:
@@ -87,11 +102,12 @@ class Epoch:
             identifier: of the table.
             contract: what its rows are written by.
             check: looks at the properties of a table that exists, and raises if it may not be written.
+            settings: of the stream; those of the run when none are given.
 
         """
         table = self._tables.get(identifier)
         if table is None:
-            table = self._tables[identifier] = _Table(stream, identifier, contract)
+            table = self._tables[identifier] = _Table(stream, identifier, contract, settings or self._settings)
         else:
             self._flush(table)
         table.contract = contract
@@ -111,7 +127,9 @@ class Epoch:
         good = self._by_stream[stream]
         identifier = (*good.identifier[:-1], good.identifier[-1] + names.QUARANTINE)
         if identifier not in self._tables:
-            self.bind(stream + names.QUARANTINE, identifier, quarantine.contract_of(identifier[-1]))
+            contract = quarantine.contract_of(identifier[-1])
+            appending = replace(self._settings, load_method="append-only")
+            self.bind(stream + names.QUARANTINE, identifier, contract, settings=appending)
         rows = quarantine.rows(self._settings.run_id, stream, good.contract, rejected)
         self._buffer(self._tables[identifier], rows)
 
@@ -154,14 +172,23 @@ class Epoch:
             table.files += table.writer.finish()
             table.writer = None
         first = table.destination is None
-        table.destination = self._store.result().destination(table.identifier, contract, table.destination)
+        store = self._store.result()
+        table.destination = store.destination(table.identifier, contract, table.destination, table.settings)
         if first and check is not None and not table.destination.creates:
             check(table.destination.table.properties)
+        if table.settings.load_method == "upsert":
+            from target_dativo_iceberg.upsert import Upsert  # noqa: PLC0415 - PyIceberg loads on this thread
+
+            table.upsert = table.upsert or Upsert(store.waiting.limit)
+            table.upsert.bind(table.destination)
 
     def _write(self, table: _Table, batches: Sequence[pa.RecordBatch]) -> None:
         from target_dativo_iceberg.arranged import writer_of  # noqa: PLC0415 - PyIceberg loads on this thread
 
         assert table.destination is not None
+        if table.upsert is not None:
+            table.upsert.write(batches)
+            return
         if table.writer is None:
             prefix = names.file_prefix(self._settings.run_id, self.number)
             store = self._store.result()
@@ -205,6 +232,8 @@ class Epoch:
         snapshots = self._encoder.submit(self._publish, counts, state, previous, audits, note).result()
         for table in self._tables.values():
             self._enter(table, counts, snapshots)
+            if table.upsert is not None:
+                table.upsert.close()
 
     def _wait(self) -> None:
         while self._tasks:
@@ -220,9 +249,15 @@ class Epoch:
             settings.job_id, settings.run_id, self.number, state, previous, int(time.time())
         )
         changes = [
-            publish.TableChange(t.destination, tuple(t.files), summary=self._summary(t, counts))
+            publish.TableChange(
+                t.destination,
+                tuple(t.files),
+                summary=self._summary(t, counts),
+                upsert=t.upsert,
+                replaces_all=t.replaces_all,
+            )
             for t in self._tables.values()
-            if t.destination is not None and (t.files or t.destination.creates or t.destination.evolves)
+            if t.destination is not None and (_has_rows(t) or t.destination.creates or t.destination.evolves)
         ]
         if not changes:
             return {}
@@ -234,9 +269,12 @@ class Epoch:
             self._sent = True
             audit = audited.all_of(audited.row_counts(changes), *(_on_branch(a) for a in audits))
             return audited.publish_audited(store, settings, changes, checkpoint, audit)
-        _refuse_failed(audits, store, changes)
+        if audits:
+            _refuse_failed(audits, store, publish.settled(store, changes, checkpoint))
+        return publish.publish(store, changes, checkpoint, self._sends)
+
+    def _sends(self) -> None:
         self._sent = True
-        return publish.publish(store, changes, checkpoint)
 
     def _summary(self, table: _Table, counts: Mapping[str, StreamReport]) -> dict[str, str]:
         settings, stream = self._settings, counts.get(table.stream)
@@ -256,8 +294,9 @@ class Epoch:
         stream = counts.get(table.stream)
         if stream is None:
             return
-        stream.files += len(table.files)
-        stream.file_bytes += sum(f.file_size_in_bytes for f in table.files)
+        files = table.files if table.upsert is None else table.upsert.files
+        stream.files += len(files)
+        stream.file_bytes += sum(f.file_size_in_bytes for f in files)
         stream.snapshot_id = snapshots.get(".".join(table.identifier), stream.snapshot_id)
         stream.seconds += time.monotonic() - self._started
 
@@ -274,9 +313,15 @@ class Epoch:
         for table in self._tables.values():
             if table.writer is not None:
                 table.writer.discard()
+            if table.upsert is not None and table.destination is not None:
+                table.upsert.discard(table.destination)
             if table.destination is not None:
                 for file in table.files:
                     _delete(table.destination, file.file_path)
+
+
+def _has_rows(table: _Table) -> bool:
+    return bool(table.files) or table.replaces_all or (table.upsert is not None and table.upsert.rows > 0)
 
 
 def _on_branch(audit: Audit) -> Callable[[Store], Sequence[str]]:
@@ -287,8 +332,6 @@ def _on_branch(audit: Audit) -> Callable[[Store], Sequence[str]]:
 
 def _refuse_failed(audits: Sequence[Audit], store: Store, changes: Sequence[TableChange]) -> None:
     """Audit tables before anything is published."""
-    if not audits:
-        return
     from target_dativo_iceberg.table_rows import about_to_be  # noqa: PLC0415 - PyIceberg loads on this thread
 
     rows = about_to_be(store, changes)

@@ -8,6 +8,7 @@
     ├── InputError                  mend the tap: the stream of Singer messages is not well formed
     ├── ViolationError              mend the data or the contract: records break the contract in mode strict
     ├── EvolutionError              mend the contract or the table: they do not fit together
+    ├── MachineError                give the process what it needs: memory, threads
     ├── StoreError                  mend or wait for the catalog or the file store, then run again
     │   ├── ConflictError           another writer was faster; the epoch is published again
     │   └── UnknownOutcomeError     no answer to a commit: it may land yet, so nothing is deleted
@@ -95,6 +96,12 @@ class UnknownOutcomeError(StoreError):
     """A commit got no usable answer; whether it landed is looked up before anything else is done."""
 
     code = "unknown_outcome"
+
+
+class MachineError(DativoError):
+    """The machine, or a limit set on the process, gives no more memory or threads."""
+
+    code = "machine"
 
 
 class Interrupted(DativoError):

@@ -110,15 +110,29 @@ class FileForm:
 
     def aligned(self, batches: Sequence[pa.RecordBatch]) -> pa.Table:
         """Order the columns as the table has them; a column the contract does not write is filled, or null."""
-        return pa.concat_tables([self._aligned(pa.Table.from_batches([batch])) for batch in batches])
+        return pa.concat_tables([self._as_written(self.named(batch)) for batch in batches])
 
-    def _aligned(self, table: pa.Table) -> pa.Table:
+    def named(self, batch: pa.RecordBatch) -> pa.Table:
+        """Return a batch as `aligned` does, under the names that the columns have in the table."""
+        table = pa.Table.from_batches([batch])
         table = table.rename_columns([self.target.columns.get(n, n) for n in table.column_names])
         columns = []
-        for named, written in zip(self._named, self.arrow, strict=True):
-            index = table.schema.get_field_index(named.name)
-            column = self._filled(named, table.num_rows) if index < 0 else as_type(table.column(index), named.type)
-            columns.append(column if named.type == written.type else renamed(column, written.type))
+        for field_ in self._named:
+            index = table.schema.get_field_index(field_.name)
+            found = self._filled(field_, table.num_rows) if index < 0 else as_type(table.column(index), field_.type)
+            columns.append(found)
+        return pa.Table.from_arrays(columns, schema=self._named)
+
+    def typed(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return some columns of the table, read from a file of whatever writer, in the types of `named`."""
+        table = pa.Table.from_batches([batch])
+        columns = [as_type(table.column(n), self._named.field(n).type).combine_chunks() for n in table.column_names]
+        return pa.RecordBatch.from_arrays(columns, names=table.column_names)
+
+    def _as_written(self, table: pa.Table) -> pa.Table:
+        """Give columns the names that they have in files, at every level."""
+        pairs = zip(table.columns, self._named, self.arrow, strict=True)
+        columns = [c if own.type == written.type else renamed(c, written.type) for c, own, written in pairs]
         return pa.Table.from_arrays(columns, schema=self.arrow)
 
     def _filled(self, named: pa.Field, rows: int) -> pa.Array:

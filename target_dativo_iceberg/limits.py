@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from target_dativo_iceberg.contract.findings import member
@@ -13,6 +12,7 @@ from target_dativo_iceberg.streams import Stream
 
 if TYPE_CHECKING:
     from target_dativo_iceberg.quarantine import Rejected
+    from target_dativo_iceberg.settings import Settings
 
 
 def check_count(name: str, limit: int | None, counts: StreamReport, earlier: StreamReport | None) -> None:
@@ -35,32 +35,30 @@ def check_count(name: str, limit: int | None, counts: StreamReport, earlier: Str
         )
 
 
-def check_shares(
-    limit: float | None, least: int, streams: Mapping[str, StreamReport], earlier: Mapping[str, StreamReport]
-) -> None:
+def check_share(name: str, settings: Settings, counts: StreamReport, earlier: StreamReport | None) -> None:
     """Check `max_violation_pct` at the end of an epoch: in the epoch, or in the run so far when the epoch is small.
 
     Args:
-        limit: records that may break their contract, in percent of all, or None.
-        least: records from which a share is judged.
-        streams: counts of the epoch.
-        earlier: of the epochs published before.
+        name: of the stream.
+        settings: of the stream: the share allowed, and from how many records one is judged.
+        counts: of the epoch.
+        earlier: of the epochs published before, if any.
 
     Raises:
-        ViolationError: a stream's share is larger.
+        ViolationError: the stream's share is larger.
 
     """
+    limit, least = settings.max_violation_pct, settings.max_violation_min_rows
     if limit is None:
         return
-    for name, counts in streams.items():
-        records, away = counts.records, counts.turned_away
-        if records < least and name in earlier:
-            records, away = records + earlier[name].records, away + earlier[name].turned_away
-        if records >= least and away * 100 > limit * records:
-            raise ViolationError(
-                f"stream '{name}': more than max_violation_pct ({limit:g} %) of its records break their contract",
-                "see the report",
-            )
+    records, away = counts.records, counts.turned_away
+    if records < least and earlier is not None:
+        records, away = records + earlier.records, away + earlier.turned_away
+    if records >= least and away * 100 > limit * records:
+        raise ViolationError(
+            f"stream '{name}': more than max_violation_pct ({limit:g} %) of its records break their contract",
+            "see the report",
+        )
 
 
 def violation_error(name: str, stream: Stream, failed: tuple[Rejected, int]) -> DativoError:

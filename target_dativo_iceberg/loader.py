@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from target_dativo_iceberg import log
 from target_dativo_iceberg.batch_files import pieces, root_paths
+from target_dativo_iceberg.completion import Completion
 from target_dativo_iceberg.epoch import Epoch
 from target_dativo_iceberg.errors import (
     ContractError,
@@ -31,7 +32,8 @@ from target_dativo_iceberg.errors import (
 )
 from target_dativo_iceberg.interrupts import Interrupts
 from target_dativo_iceberg.journal import check_completed, noting
-from target_dativo_iceberg.limits import check_count, check_shares, violation_error
+from target_dativo_iceberg.limits import check_count, check_share, violation_error
+from target_dativo_iceberg.machine import beginning_threads
 from target_dativo_iceberg.messages import ActivateVersion, BatchFiles, Block, Reader, Records, Schema, State
 from target_dativo_iceberg.progress import Progress
 from target_dativo_iceberg.report import RunReport, StreamReport
@@ -86,14 +88,16 @@ class Loader:
         self._reader = Reader(source, settings.max_line_mb * MIB)
         self._emit = emit
         self._maps = maps
-        self._workers = Workers(max(8 * MIB, (settings.memory_limit_mb - 256) * MIB // 8))
-        self._encoder = ThreadPoolExecutor(1, "encoder")
-        self._store = self._encoder.submit(_open_store, settings)
+        with beginning_threads():
+            self._workers = Workers(max(8 * MIB, (settings.memory_limit_mb - 256) * MIB // 8))
+            self._encoder = ThreadPoolExecutor(1, "encoder")
+            self._store = self._encoder.submit(_open_store, settings)
         self._scratch = _scratch()
         self._made = Streams(settings, contracts, self._scratch)
         self._streams: dict[str, Stream] = {}
         self._position = _Position()
         self._last_state = ""
+        self._completion = Completion()
         self._epoch: Epoch | None = None
         self._open: dict[str, StreamReport] = {}
         self._interrupts = Interrupts()
@@ -145,6 +149,7 @@ class Loader:
         for index, message in block.controls:
             if isinstance(message, State):
                 self._remember(message)
+                self._completion.stated(message.value, block.first_line + index)
                 if index == cut:
                     self._submit(block, start, index)
                     start = index + 1
@@ -174,18 +179,26 @@ class Loader:
 
     def _cut(self, block: Block) -> int:
         """Index of the STATE after which the epoch ends, or -1: the last one, once bytes or age pass their limit."""
-        due = (
-            self._position.nbytes >= self._settings.epoch_max_mb * MIB
-            or time.monotonic() - self._position.since >= self._settings.epoch_max_seconds
-        )
+        due = self._position.nbytes >= self._settings.epoch_max_mb * MIB or self._is_old()
+        if due and self._replaced():
+            log.once(
+                "streams are loaded by overwrite: the run is one epoch, its STATE is printed at the end", level="info"
+            )
+            return -1
         return max((i for i, m in block.controls if isinstance(m, State)), default=-1) if due else -1
 
     def _idle(self) -> None:
         """Use a pause of the tap: take results, and publish an old epoch if it ends with a STATE."""
         self._collect(0)
-        old = time.monotonic() - self._position.since >= self._settings.epoch_max_seconds
-        if old and self._position.state_is_last and self._position.nbytes:
+        if self._is_old() and self._position.state_is_last and self._position.nbytes and not self._replaced():
             self._publish()
+
+    def _is_old(self) -> bool:
+        return time.monotonic() - self._position.since >= self._settings.epoch_max_seconds
+
+    def _replaced(self) -> list[Stream]:
+        """Return the streams whose rows replace all that their tables have: at the end of the run, once."""
+        return [s for s in self._streams.values() if s.settings.load_method == "overwrite"]
 
     # ---- messages ----
 
@@ -201,7 +214,14 @@ class Loader:
             case BatchFiles():
                 self._batch(message, line)
             case ActivateVersion():
-                log.once(f"stream '{message.stream}': ACTIVATE_VERSION changes nothing under load_method append-only")
+                self._activate(message, line)
+
+    def _activate(self, message: ActivateVersion, line: int) -> None:
+        self._completion.activated(message.stream, line)
+        stream = self._streams.get(message.stream)
+        if stream is not None and stream.settings.load_method != "overwrite":
+            method = stream.settings.load_method
+            log.once(f"stream '{message.stream}': ACTIVATE_VERSION changes nothing under load_method {method}")
 
     def _schema(self, message: Schema, line: int) -> None:
         """Bind a stream to its contract; what does not fit fails here, before its rows are read."""
@@ -213,6 +233,7 @@ class Loader:
             stream = self._made.open(message, known)
             self._fit(stream)
         self._streams[message.stream] = stream
+        self._completion.began(message.stream, line)
         contract, counts = stream.contract, self._counts(message.stream)
         if stream.ordered.wants_table:
             self._encoder.submit(_learn_keys, stream, self._store).result()
@@ -222,7 +243,7 @@ class Loader:
 
     def _fit(self, stream: Stream) -> None:
         """Give a stream that its table cannot take another one, if the settings or its contract say so."""
-        stated = stream.contract.policies.get("on_incompatible", self._settings.on_incompatible)
+        stated = stream.contract.policies.get("on_incompatible", stream.settings.on_incompatible)
         if stated == "new_table":
             found = self._encoder.submit(_fitting, self._store, stream).result()
             if found != stream.identifier:
@@ -244,11 +265,14 @@ class Loader:
             counts = self._counts(run.stream)
             counts.records += filtered
             counts.dropped += filtered
+            counts.filtered += filtered
 
     def _stage(self, run: Records) -> None:
         if not len(run.lines):
             return
         stream = self._stream(run.stream, run.line_number(0))
+        if stream.settings.load_method == "overwrite" and not run.file:
+            self._completion.began(run.stream, run.line_number(len(run.lines) - 1))
         args = (stream.plan, stream.judge, run, stream.privacy)
         self._workers.submit(stream, run.nbytes, stage, *args, seals=not stream.ordered)
         self._collect()
@@ -262,6 +286,8 @@ class Loader:
     def _batch(self, message: BatchFiles, line: int) -> None:
         # The maps know a stream under the tap's name, which may be no table's.
         stream = None if self._maps is not None else self._stream(message.stream, line)
+        for name in [message.stream] if self._maps is None else [s.name for s in self._replaced()]:
+            self._completion.began(name, line)
         roots = root_paths(self._settings.batch_roots)
         for name, row, piece in pieces(message, roots, self._settings.max_line_mb * MIB):
             if stream is not None:
@@ -296,7 +322,7 @@ class Loader:
         counts.take(staged, job.nbytes)
         if staged.failed is not None:
             raise violation_error(name, stream, staged.failed)
-        check_count(name, self._settings.max_violations, counts, self.report.streams.get(name))
+        check_count(name, stream.settings.max_violations, counts, self.report.streams.get(name))
         epoch = self._bound(stream)
         if stream.mark(staged.marks):
             self._bind(stream)
@@ -338,13 +364,17 @@ class Loader:
         return self._opened()
 
     def _bind(self, stream: Stream) -> None:
-        self._opened().bind(stream.name, stream.identifier, stream.contract, stream.privacy.check_table)
+        self._opened().bind(
+            stream.name, stream.identifier, stream.contract, stream.privacy.check_table, settings=stream.settings
+        )
 
     def _publish(self, *, final: bool = False) -> None:
         """End the epoch here: everything read so far appears in one commit, then its STATE is printed."""
         self._collect(0)
-        settings = self._settings
-        check_shares(settings.max_violation_pct, settings.max_violation_min_rows, self._open, self.report.streams)
+        for name, counts in self._open.items():
+            check_share(name, self._settings.of(name), counts, self.report.streams.get(name))
+        if final:
+            self._completion.check(stream.name for stream in self._replaced())
         self._check_quality(final=final)
         for counts in self._open.values():
             counts.check()

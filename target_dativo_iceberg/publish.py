@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -24,12 +24,15 @@ from target_dativo_iceberg.contract.versions import REQUIRED
 from target_dativo_iceberg.errors import ConflictError, StoreError, UnknownOutcomeError
 from target_dativo_iceberg.refit import refitted, same_columns, same_partitions
 from target_dativo_iceberg.store_errors import store_errors
+from target_dativo_iceberg.stored_rows import tasks_of
 from target_dativo_iceberg.table_state import columns_of, required_properties
 from target_dativo_iceberg.tables import CHECKPOINT, Destination, Store, contract_properties, created
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table, Transaction
+
+    from target_dativo_iceberg.upsert import Upsert
 
 _TRY_SECONDS = 120.0
 _LONGEST_WAIT = 2.0
@@ -50,6 +53,8 @@ class TableChange:
         files: data files to add; with none, the table is only created or evolved.
         removes: data files that the added ones replace, in the same snapshot.
         summary: snapshot properties, for people.
+        upsert: rows to be merged by key; files and what they replace follow from the table as it is.
+        replaces_all: the files replace all that the table has.
 
     """
 
@@ -57,6 +62,8 @@ class TableChange:
     files: Sequence[DataFile] = ()
     removes: Sequence[DataFile] = ()
     summary: Mapping[str, str] = field(default_factory=dict)
+    upsert: Upsert | None = None
+    replaces_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +102,16 @@ class Checkpoint:
         return properties.get(self.key) == self.text()
 
 
-def publish(store: Store, changes: Sequence[TableChange], checkpoint: Checkpoint) -> dict[str, int]:
+def publish(
+    store: Store, changes: Sequence[TableChange], checkpoint: Checkpoint, sending: Callable[[], None] = lambda: None
+) -> dict[str, int]:
     """Publish an epoch.
+
+    Args:
+        store: the catalog.
+        changes: of all its tables.
+        checkpoint: how far the job has come with it.
+        sending: called before a commit is sent; until then nothing can land.
 
     Returns:
         Snapshot id by table name (dotted), for tables that got rows.
@@ -116,6 +131,7 @@ def publish(store: Store, changes: Sequence[TableChange], checkpoint: Checkpoint
             return found
         ways = [_prepare(store, c, checkpoint) for c in changes]
         changes, prepared = [c for c, _ in ways], [p for _, p in ways]
+        sending()
         try:
             commit(store.catalog, prepared, _commit_properties(checkpoint, changes))
         except (ConflictError, UnknownOutcomeError) as error:
@@ -153,7 +169,7 @@ def landed(store: Store, changes: Sequence[TableChange], checkpoint: Checkpoint)
         if table is None or not checkpoint.is_in(table.properties):
             return None
         snapshot = table.current_snapshot()
-        if change.files and snapshot is not None:
+        if (change.files or change.removes) and snapshot is not None:
             found[".".join(change.destination.identifier)] = snapshot.snapshot_id
     return found
 
@@ -196,12 +212,11 @@ def _prepare(store: Store, change: TableChange, checkpoint: Checkpoint) -> tuple
     _same_table(destination, table)
     _fence(store, destination, table, checkpoint)
     with store_errors(f"staging table {'.'.join(destination.identifier)}"):
-        start = created(destination.table) if table is None else table.transaction()
-        transaction = store.evolved(start, destination.contracts)
-        change = _fitted(store, change, table, transaction, checkpoint)
+        transaction = _evolved(store, destination, table)
+        change = _settled(store, change, table, transaction, checkpoint)
         _set_properties(transaction, table, change.destination, checkpoint)
         _add_snapshot(transaction, change)
-        snapshot = transaction.table_metadata.current_snapshot() if change.files else None
+        snapshot = transaction.table_metadata.current_snapshot() if change.files or change.removes else None
         return change, Prepared(
             base=table or destination.table,
             creates=table is None,
@@ -213,6 +228,11 @@ def _prepare(store: Store, change: TableChange, checkpoint: Checkpoint) -> tuple
             schema=transaction.table_metadata.schema(),
             snapshot_id=snapshot.snapshot_id if snapshot else None,
         )
+
+
+def _evolved(store: Store, destination: Destination, table: Table | None) -> Transaction:
+    start = created(destination.table) if table is None else table.transaction()
+    return store.evolved(start, destination.contracts)
 
 
 def _add_snapshot(transaction: Transaction, change: TableChange) -> None:
@@ -274,26 +294,54 @@ def _same_table(destination: Destination, table: Table | None) -> None:
 
 
 def _fence(store: Store, destination: Destination, table: Table | None, checkpoint: Checkpoint) -> None:
-    """Refuse to publish when another run of the same job has published since this one looked."""
+    """Refuse to publish when another run of the same job has published since this one looked, or its rows are gone."""
     now = table.properties.get(checkpoint.key) if table else None
-    if now != store.checkpoints.get((destination.identifier, checkpoint.key)):
+    seen = store.checkpoints.get((destination.identifier, checkpoint.key))
+    if now is None and seen is not None:
+        raise StoreError(
+            f"table {'.'.join(destination.identifier)} no longer holds what this job published: it was dropped, made "
+            "anew or moved back",
+            "find out by whom; running again goes on after the last STATE and does not bring those rows back",
+        )
+    if now != seen:
         raise StoreError(
             f"another run of job '{checkpoint.job}' published to table {'.'.join(destination.identifier)} meanwhile",
             "run again: it starts from the STATE that run ended with",
         )
 
 
-def _fitted(
+def settled(store: Store, changes: Sequence[TableChange], checkpoint: Checkpoint) -> list[TableChange]:
+    """Return changes with the files that they add and remove as the tables are now; nothing is published.
+
+    Raises:
+        StoreError: the catalog or the file store refused.
+
+    """
+    found = []
+    for change in changes:
+        table = store.load(change.destination.identifier)
+        _same_table(change.destination, table)
+        found.append(_settled(store, change, table, _evolved(store, change.destination, table), checkpoint))
+    return found
+
+
+def _settled(
     store: Store, change: TableChange, table: Table | None, transaction: Transaction, checkpoint: Checkpoint
 ) -> TableChange:
-    """Return a change whose files mean the columns that the table has: another writer may have evolved it."""
+    """Return a change whose files mean the columns that the table has, and replace what it holds now."""
     before = change.destination
-    if table is None:
-        return change
-    columns = columns_of(transaction.table_metadata, before.contracts[-1], store.leeway)
-    now = replace(before, table=table, creates=False, metadata=transaction.table_metadata, columns=columns)
-    if same_columns(before, now) and same_partitions(change.files, before, now):
-        return change
-    log.say(f"table {'.'.join(before.identifier)} was changed by another writer; files are written anew")
+    now = before
+    if table is not None:
+        columns = columns_of(transaction.table_metadata, before.contracts[-1], store.leeway)
+        now = replace(before, table=table, creates=False, metadata=transaction.table_metadata, columns=columns)
     prefix = names.file_prefix(checkpoint.run_id, checkpoint.epoch)
-    return replace(change, destination=now, files=refitted(store, before, now, change.files, prefix))
+    if change.upsert is not None:
+        merged = change.upsert.against(store, now, table, prefix)
+        summary = {**change.summary, **merged.summary}
+        return replace(change, destination=now, files=merged.files, removes=merged.removes, summary=summary)
+    if not (same_columns(before, now) and same_partitions(change.files, before, now)):
+        log.say(f"table {'.'.join(before.identifier)} was changed by another writer; files are written anew")
+        change = replace(change, destination=now, files=refitted(store, before, now, change.files, prefix))
+    if change.replaces_all and table is not None:
+        change = replace(change, removes=[task.file for task in tasks_of(table)])
+    return change

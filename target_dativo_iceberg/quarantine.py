@@ -51,6 +51,7 @@ FIELDS = (
     _text("_record_sha256", "SHA-256 of the record's JSON text."),
     _text("_keys", "Key properties of the record as a JSON object."),
     Field("_replayed_at", Type(Kind.TIMESTAMPTZ), description="When the record was replayed, if it was."),
+    _text("_file", "BATCH file that the record is of; null when it came on the input."),
 )
 
 
@@ -74,6 +75,7 @@ class Rejected:
         record: JSON text of the record.
         reasons: why, in order, each with what the policy says of it.
         place: where it stands, for people.
+        file: name of its BATCH file, or empty.
 
     """
 
@@ -81,6 +83,7 @@ class Rejected:
     record: bytes
     reasons: Sequence[tuple[Violation, Action]]
     place: str = ""
+    file: str = ""
 
 
 def rows(run_id: str, stream: str, contract: Contract, rejected: Sequence[Rejected]) -> pa.RecordBatch:
@@ -107,6 +110,7 @@ def _row(rejected: Rejected, keys: Sequence[str]) -> Mapping[str, Any]:
         "_record": text,
         "_record_sha256": hashlib.sha256(rejected.record).hexdigest(),
         "_keys": _keys(rejected.record, keys),
+        "_file": rejected.file or None,
     }
 
 

@@ -11,7 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from target_dativo_iceberg.contract.values.arrow import arrow_schema
 from target_dativo_iceberg.errors import StoreError
+from target_dativo_iceberg.quarantine import contract_of
 from target_dativo_iceberg.store_errors import store_errors
 
 if TYPE_CHECKING:
@@ -107,5 +109,15 @@ def marked(table: Table, file: DataFile, replayed: pa.BooleanArray, at: datetime
         index = batch.schema.get_field_index(MARK)
         column = batch.column(index)
         here = replayed.slice(start, batch.num_rows)
-        yield batch.set_column(index, batch.schema.field(index), pc.if_else(here, pa.scalar(at, column.type), column))
         start += batch.num_rows
+        yield _whole(
+            batch.set_column(index, batch.schema.field(index), pc.if_else(here, pa.scalar(at, column.type), column))
+        )
+
+
+def _whole(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Give rows of an older file the columns that quarantine tables have got since."""
+    for field in arrow_schema(contract_of("quarantine")):
+        if field.name not in batch.schema.names:
+            batch = batch.append_column(field, pa.nulls(batch.num_rows, field.type))
+    return batch

@@ -112,9 +112,10 @@ class Attempt:
 
     def _lane(self, stream: str, contracts: Contractor) -> tuple[Lane, RowGroups]:
         if stream not in self._lanes:
-            lane = Lane(stream, self._settings, contracts.privacy(stream), self._scratch)
+            settings = self._settings.of(stream)
+            lane = Lane(stream, settings, contracts.privacy(stream), self._scratch)
             table = self._table(stream, lane.written)
-            self._destination = self._store.destination(table, lane.written, self._destination)
+            self._destination = self._store.destination(table, lane.written, self._destination, settings)
             lane.learn(table, published(self._store))
             self._lanes[stream] = lane, RowGroups(self._writer(self._destination))
         return self._lanes[stream]

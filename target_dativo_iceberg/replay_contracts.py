@@ -44,7 +44,10 @@ class Contractor:
             SettingsError: its table is protected otherwise than the settings say.
 
         """
-        found = self._privacies.of(self._contract(stream))
+        settings, contract = self._settings.of(stream), self._contract(stream)
+        if settings.load_method == "upsert":  # a row of the table may be newer than the record: it is not replaced
+            contract = replace(contract, keys_repeat=False)
+        found = self._privacies.of(contract, settings)
         if self._state is not None:
             found.check_table(self._state.properties)
         return found
@@ -52,7 +55,7 @@ class Contractor:
     def _contract(self, stream: str) -> Contract:
         """Return the contract of a stream: from the documents, else what its table amounts to."""
         chosen = self._documents and choose(self._documents, stream, self._settings.contract_map)
-        if not chosen and not self._settings.require_contract:
+        if not chosen and not self._settings.of(stream).require_contract:
             return self._of_table(stream)
         keys = tuple(sorted(self._state.keys)) if self._state else ()
         routed = Contracts(self._settings, self._documents)
@@ -63,7 +66,7 @@ class Contractor:
             raise ContractError(f"no contract covers stream '{stream}' and its table is gone", "set contract_path")
         keys = tuple(f.name for f in self._state.fields if f.name in self._state.keys)
         of_table = Contract(stream, _carried(self._state), primary_key=keys, inferred=True, keys_repeat=True)
-        return read_as(of_table, usual_of(self._settings))
+        return read_as(of_table, usual_of(self._settings.of(stream)))
 
     def _extended(self, contract: Contract) -> Contract:
         """Under evolution `relaxed`, columns that only the table has came from a SCHEMA and are written too."""

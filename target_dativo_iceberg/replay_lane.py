@@ -55,7 +55,7 @@ class Lane:
 
     Args:
         stream: its name.
-        settings: of the target.
+        settings: of the stream.
         privacy: its contract in the clear and in the table.
         scratch: folder for keys beyond memory.
 
@@ -72,7 +72,7 @@ class Lane:
         policy = _policy(settings, privacy.clear)
         self._judge = Judge(contract, policy)
         self._plan = Plan(contract, {}, bare=True, keeps_unknown=self._judge.keeps_unknown)
-        self._ordered = Ordered(as_kept, self._judge, scratch, settings.unique_check)
+        self._ordered = Ordered(as_kept, self._judge, scratch, _scope_of_keys(settings))
         rescues = self._judge.unknown_action is Action.RESCUE
         self.written = replace(contract, fields=(*contract.fields, RESCUED)) if rescues else contract
         self._unjudged = _Unjudged(privacy, repeats=policy.classes[Klass.DUPLICATE_KEY] is not Action.KEEP)
@@ -94,6 +94,10 @@ class Lane:
         return Judged(staged.accepted, passed, Counter(staged.by_rule) + Counter(held.values()))
 
 
+def _scope_of_keys(settings: Settings) -> str:
+    return "table" if settings.load_method == "upsert" else settings.unique_check
+
+
 def _policy(settings: Settings, contract: Contract) -> Policy:
     """A record that still breaks the contract stays where it is; the rest is as in a load."""
     classes = policy_of(settings.on_violation, contract).classes
@@ -102,7 +106,7 @@ def _policy(settings: Settings, contract: Contract) -> Policy:
     found[Klass.UNKNOWN_FIELD] = Action.QUARANTINE if unknown is Action.FAIL else unknown
     if classes[Klass.DUPLICATE_KEY] is Action.KEEP:
         found[Klass.DUPLICATE_KEY] = Action.KEEP
-    return Policy(found)
+    return Policy(found, spares=True)
 
 
 class _Unjudged:

@@ -19,11 +19,15 @@ if TYPE_CHECKING:
     from target_dativo_iceberg.stage import Staged
 
 
+_SUMS = ("records", "good", "quarantined", "dropped", "filtered", "input_bytes", "files", "file_bytes", "seconds")
+
+
 @dataclass(slots=True)
 class StreamReport:
     """Counts of one stream in published epochs (`open_*`: in the epoch that is not published yet).
 
     `coercions` counts values that were read as another type, by (column, kind), in all records, rejected ones too.
+    `filtered` counts those of the dropped records that a stream map left out: they break no contract.
     """
 
     stream: str
@@ -33,6 +37,7 @@ class StreamReport:
     good: int = 0
     quarantined: int = 0
     dropped: int = 0
+    filtered: int = 0
     checks: list[dict[str, Any]] = field(default_factory=list)
     by_rule: Counter[str] = field(default_factory=Counter)
     warnings: Counter[str] = field(default_factory=Counter)
@@ -46,8 +51,8 @@ class StreamReport:
 
     @property
     def turned_away(self) -> int:
-        """Records that were not written to the table."""
-        return self.quarantined + self.dropped
+        """Records that break their contract and were not written to the table."""
+        return self.quarantined + self.dropped - self.filtered
 
     def take(self, staged: Staged, nbytes: int) -> None:
         """Add a run of records after the verdict; `nbytes` is what they took of the input."""
@@ -107,7 +112,18 @@ class StreamReport:
 
     def add(self, other: StreamReport) -> None:
         """Add the counts of a published epoch."""
-        for name in ("records", "good", "quarantined", "dropped", "input_bytes", "files", "file_bytes", "seconds"):
+        names = (
+            "records",
+            "good",
+            "quarantined",
+            "dropped",
+            "filtered",
+            "input_bytes",
+            "files",
+            "file_bytes",
+            "seconds",
+        )
+        for name in names:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.by_rule += other.by_rule
         self.checks = other.checks or self.checks

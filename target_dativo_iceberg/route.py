@@ -6,16 +6,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from target_dativo_iceberg import log, names
-from target_dativo_iceberg.contract.arrangement import KNOWN, arrangement, fault
+from target_dativo_iceberg.contract.arrangement import KNOWN, Arrangement, arrangement, fault
 from target_dativo_iceberg.contract.model import Contract, ContractSet, Field, Kind, Type
-from target_dativo_iceberg.contract.policy import evolves_unknown
+from target_dativo_iceberg.contract.policy import check_stated, evolves_unknown
 from target_dativo_iceberg.contract.settling import read_as, usual_of
 from target_dativo_iceberg.contract.singer import Property, contract_of
 from target_dativo_iceberg.errors import ContractError, InputError, SettingsError
 from target_dativo_iceberg.messages import Schema
 from target_dativo_iceberg.names import QUARANTINE as SUFFIX
 from target_dativo_iceberg.settings import Settings
+from target_dativo_iceberg.stream_settings import overriding
 
+# Settings that a stream's contract carries to where its table is changed.
+_TABLE_POLICIES = {"evolution", "on_incompatible", "contract_version_policy", "allow_partition_evolution"}
 _STRUCTURES = {"object", "array"}
 _SCALARS = {"string", "integer", "number", "boolean"}
 # JSON types of which no value can become one of a kind; a plain value never comes from a structure.
@@ -36,19 +39,22 @@ class Contracts:
         documents: the contracts that were read; None when no contract_path is set.
 
     Raises:
-        SettingsError: `partition_by` or `sort_by` cannot be read.
+        SettingsError: `partition_by` or `sort_by` cannot be read, or `on_violation` states what cannot be.
 
     """
 
     def __init__(self, settings: Settings, documents: ContractSet | None = None) -> None:
         self._settings = settings
-        try:
-            self._arrangement = arrangement(settings.partition_by, settings.sort_by)
-        except ValueError as error:
-            hint = f"write a column, or a transform of one: {', '.join(KNOWN)}"
-            raise SettingsError(f"setting 'partition_by' or 'sort_by' is refused: {error}", hint) from None
+        for variant in settings.variants():
+            check_stated(variant.on_violation)
+            _arrangement_of(variant)
         self._documents = documents
         self._names = names.Names()
+
+    @property
+    def documented(self) -> tuple[Contract, ...]:
+        """The contracts that were read, whichever stream they are for."""
+        return self._documents.contracts if self._documents is not None else ()
 
     def contract(self, message: Schema) -> Contract:
         """Return the contract of a stream: from the documents, else what its SCHEMA amounts to.
@@ -59,26 +65,23 @@ class Contracts:
             InputError: the SCHEMA cannot be read.
 
         """
-        contract = read_as(self._found(message), usual_of(self._settings))
-        return self._arranged(contract, message.stream)
+        settings = self._settings.of(message.stream)
+        contract = read_as(self._found(message, settings), usual_of(settings))
+        contract = self._stated(_arranged(contract, message.stream, settings), message.stream)
+        return _upserted(contract, message.stream) if settings.load_method == "upsert" else contract
 
-    def _arranged(self, contract: Contract, stream: str) -> Contract:
-        """Lay the table out as the settings say, where the contract does not."""
-        partitions = contract.partitions or self._arrangement.partitions
-        sort = contract.sort or self._arrangement.sort
-        problem = fault(contract.fields, partitions, sort)
-        if problem is not None:
-            raise ContractError(
-                f"stream '{stream}': {problem}", "mend partition_by and sort_by, or the contract, or select the column"
-            )
-        return replace(contract, partitions=partitions, sort=sort)
+    def _stated(self, contract: Contract, stream: str) -> Contract:
+        """Let a contract say how far it may change its table as the stream's settings do, unless it says so itself."""
+        own = overriding(self._settings.stream_settings, stream)
+        stated = {name: value for name, value in own.items() if name in _TABLE_POLICIES}
+        return replace(contract, policies=stated | contract.policies) if stated else contract
 
-    def _found(self, message: Schema) -> Contract:
+    def _found(self, message: Schema, settings: Settings) -> Contract:
         chosen = self._chosen(message.stream)
         if chosen is not None:
-            self._check_status(chosen)
-            return self._extended(_keyed(chosen, message), message)
-        if self._settings.require_contract:
+            _check_status(chosen, settings)
+            return _extended(_keyed(chosen, message), message, settings)
+        if settings.require_contract:
             raise ContractError(
                 f"no contract covers stream '{message.stream}'",
                 "add one, map it by contract_map, or unset require_contract",
@@ -92,31 +95,6 @@ class Contracts:
             raise InputError(f"SCHEMA of stream '{message.stream}' has no property", "select one in the tap's catalog")
         _refuse_case_twins(contract)
         return contract
-
-    def _check_status(self, contract: Contract) -> None:
-        """Refuse a retired contract, and one that is not active yet if the settings say so."""
-        status = contract.status.lower()
-        if status in ("", "active"):
-            return
-        message = f"contract '{contract.name}' has status '{status}'"
-        if status == "retired":
-            raise ContractError(message, "load by its successor")
-        if self._settings.require_active and status != "deprecated":
-            raise ContractError(message, "activate it, or unset require_active")
-        log.once(message)
-
-    def _extended(self, contract: Contract, message: Schema) -> Contract:
-        """Under evolution `relaxed` or `unknown_field: evolve`, add what only the SCHEMA has, as optional columns."""
-        if not self._evolves(contract):
-            return contract
-        known = {f.name.lower() for f in contract.fields}
-        seen = contract_of(message.stream, message.schema, ())
-        extra = tuple(replace(f, required=False) for f in seen.fields if f.name.lower() not in known)
-        return replace(contract, fields=contract.fields + extra)
-
-    def _evolves(self, contract: Contract) -> bool:
-        relaxed = contract.policies.get("evolution", self._settings.evolution) == "relaxed"
-        return relaxed or evolves_unknown(self._settings.on_violation)
 
     def _chosen(self, stream: str) -> Contract | None:
         if self._documents is None:
@@ -176,6 +154,67 @@ class Contracts:
         missing = sorted({f.name for f in contract.fields} - evidence.keys())
         if missing:
             log.once(f"stream '{message.stream}': the SCHEMA lacks {missing}; they are written as null")
+
+
+def _arrangement_of(settings: Settings) -> Arrangement:
+    try:
+        return arrangement(settings.partition_by, settings.sort_by)
+    except ValueError as error:
+        hint = f"write a column, or a transform of one: {', '.join(KNOWN)}"
+        raise SettingsError(f"setting 'partition_by' or 'sort_by' is refused: {error}", hint) from None
+
+
+def _arranged(contract: Contract, stream: str, settings: Settings) -> Contract:
+    """Lay the table out as the settings say, where the contract does not."""
+    usual = _arrangement_of(settings)
+    partitions = contract.partitions or usual.partitions
+    sort = contract.sort or usual.sort
+    problem = fault(contract.fields, partitions, sort)
+    if problem is not None:
+        raise ContractError(
+            f"stream '{stream}': {problem}", "mend partition_by and sort_by, or the contract, or select the column"
+        )
+    return replace(contract, partitions=partitions, sort=sort)
+
+
+def _upserted(contract: Contract, stream: str) -> Contract:
+    """Return a contract whose key identifies rows: it may come again, and is never null.
+
+    Raises:
+        ContractError: there is no key.
+
+    """
+    if not contract.primary_key:
+        raise ContractError(
+            f"stream '{stream}' has no key, which load_method upsert needs",
+            "give it key_properties in the tap or a primary key in the contract, or load it append-only",
+        )
+    fields = tuple(replace(f, required=f.required or f.name in contract.primary_key) for f in contract.fields)
+    return replace(contract, fields=fields, keys_repeat=True)
+
+
+def _check_status(contract: Contract, settings: Settings) -> None:
+    """Refuse a retired contract, and one that is not active yet if the settings say so."""
+    status = contract.status.lower()
+    if status in ("", "active"):
+        return
+    message = f"contract '{contract.name}' has status '{status}'"
+    if status == "retired":
+        raise ContractError(message, "load by its successor")
+    if settings.require_active and status != "deprecated":
+        raise ContractError(message, "activate it, or unset require_active")
+    log.once(message)
+
+
+def _extended(contract: Contract, message: Schema, settings: Settings) -> Contract:
+    """Under evolution `relaxed` or `unknown_field: evolve`, add what only the SCHEMA has, as optional columns."""
+    relaxed = contract.policies.get("evolution", settings.evolution) == "relaxed"
+    if not relaxed and not evolves_unknown(settings.on_violation, contract):
+        return contract
+    known = {f.name.lower() for f in contract.fields}
+    seen = contract_of(message.stream, message.schema, ())
+    extra = tuple(replace(f, required=False) for f in seen.fields if f.name.lower() not in known)
+    return replace(contract, fields=contract.fields + extra)
 
 
 def _keyed(contract: Contract, message: Schema) -> Contract:

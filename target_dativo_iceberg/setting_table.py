@@ -12,7 +12,7 @@ class Setting:
 
     Attributes:
         name: key in the config, lower snake case.
-        kind: JSON type, one of string, integer, number, boolean, object, array.
+        kind: JSON type, one of string, integer, number, boolean, object (of texts), json (any object), array.
         default: value when absent, None when there is none.
         description: what it does, one or two sentences.
         group: heading in the README.
@@ -228,9 +228,12 @@ SETTINGS: tuple[Setting, ...] = (
         "load_method",
         "string",
         "append-only",
-        "How rows enter the table. Only `append-only` is built so far.",
+        "How rows enter the table. `append-only`: they are added. `upsert`: they replace the rows with the same key "
+        "(the contract's primary key, else the SCHEMA's `key_properties`); the last of the stream counts. `overwrite`: "
+        "they replace all rows, in one commit at the end of the run, once the tap is known to have finished the "
+        "stream.",
         "load",
-        choices=("append-only",),
+        choices=("append-only", "upsert", "overwrite"),
     ),
     Setting(
         "partition_by",
@@ -355,6 +358,15 @@ SETTINGS: tuple[Setting, ...] = (
         "the open epoch is dropped and the run fails.",
         "run",
     ),
+    Setting(
+        "stream_settings",
+        "json",
+        {},
+        "Settings of single streams: a glob of stream names → any settings of the groups contract and load, without "
+        "`contract_path`, `contract_map` and `privacy_key`. A later glob goes over an earlier one, a contract's own "
+        "word over both.",
+        "run",
+    ),
 )
 
 # The SDK's own settings that are honoured through its mapper, with their kinds; it describes them itself in --about.
@@ -367,6 +379,9 @@ SDK_SETTINGS: dict[str, str] = {
     "flattening_max_key_length": "integer",
 }
 BY_NAME = {key: s for s in SETTINGS for key in (s.name, *s.aliases)}
+# What can be otherwise for single streams; where contracts are, and the one key, hold for the run.
+_RUN_WIDE = {"contract_path", "contract_map", "privacy_key"}
+STREAM_SETTINGS = frozenset(s.name for s in SETTINGS if s.group in ("contract", "load") and s.name not in _RUN_WIDE)
 
 
 def json_schema() -> dict[str, Any]:
@@ -375,7 +390,8 @@ def json_schema() -> dict[str, Any]:
 
 
 def _property(setting: Setting) -> dict[str, Any]:
-    node: dict[str, Any] = {"type": [*setting.kind.split("|"), "null"], "description": setting.description}
+    kinds = setting.kind.replace("json", "object").split("|")
+    node: dict[str, Any] = {"type": [*kinds, "null"], "description": setting.description}
     if "array" in setting.kind and setting.kind != "array":
         node["items"] = {}
     if setting.kind == "array":

@@ -6,13 +6,14 @@ import difflib
 import re
 import uuid
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from target_dativo_iceberg.errors import SettingsError
-from target_dativo_iceberg.setting_table import BY_NAME, SDK_SETTINGS, SETTINGS, json_schema
+from target_dativo_iceberg.setting_table import BY_NAME, SDK_SETTINGS, SETTINGS, Setting, json_schema
 from target_dativo_iceberg.setting_values import read, typed
+from target_dativo_iceberg.stream_settings import Overrides, overriding, read_overrides
 
 MIB = 1 << 20
 DEFAULT_WAREHOUSE = "./warehouse"
@@ -82,6 +83,7 @@ class Settings:
     report_path: str | None = None
     journal_path: str | None = None
     completion_path: str | None = None
+    stream_settings: Overrides = field(default_factory=dict)
     mapping: Mapping[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -94,6 +96,17 @@ class Settings:
         from target_dativo_iceberg.nessie import branch_in_uri  # noqa: PLC0415 - only for Nessie
 
         return self.branch or branch_in_uri(self.nessie_uri or "") or self.tenant_id or "main"
+
+    def of(self, stream: str) -> Settings:
+        """Return what holds for a stream, by `stream_settings`."""
+        own = overriding(self.stream_settings, stream)
+        return replace(self, **own) if own else self
+
+    def variants(self) -> Iterable[Settings]:
+        """Yield the settings and what each glob makes of them: what must hold before the first stream is known."""
+        yield self
+        for own in self.stream_settings.values():
+            yield replace(self, **own)
 
 
 def parse(config: Mapping[str, Any]) -> Settings:
@@ -118,7 +131,7 @@ def parse(config: Mapping[str, Any]) -> Settings:
             if key in SDK_SETTINGS:
                 mapping[key] = read(SDK_SETTINGS[key], raw)
             else:
-                values[name] = typed(BY_NAME[key], raw)
+                values[name] = _value(BY_NAME[key], raw)
         except ValueError as error:
             problems.append(f"setting '{key}' {error}")
     if problems:
@@ -127,6 +140,11 @@ def parse(config: Mapping[str, Any]) -> Settings:
     settings = Settings(**values, mapping=mapping)
     _check_together(settings)
     return settings
+
+
+def _value(setting: Setting, raw: Any) -> Any:
+    found = typed(setting, raw)
+    return read_overrides(found) if setting.name == "stream_settings" else found
 
 
 def _known(key: str, given: Container[str]) -> str:
@@ -158,7 +176,7 @@ def _problems(settings: Settings) -> Iterable[tuple[str, str]]:
                 f"setting '{name}' is not allowed",
                 "use at most 200 of A-Z a-z 0-9 . _ : @ = + -",
             )
-    if settings.max_violation_pct is not None and settings.max_violation_pct > 100:
+    if any((s.max_violation_pct or 0) > 100 for s in settings.variants()):
         yield "setting 'max_violation_pct' must be at most 100", ""
     scheme = urlsplit(settings.warehouse).scheme
     if scheme not in ("", "file", "s3", "s3a", "gs", "abfs", "abfss") and len(scheme) > 1:
@@ -177,7 +195,9 @@ def _problems(settings: Settings) -> Iterable[tuple[str, str]]:
 def _missing(settings: Settings) -> Iterable[tuple[str, str]]:
     if settings.journal_path and not settings.job_id:
         yield "setting 'journal_path' needs 'job_id'", "name the job: its checkpoint is kept under that name"
-    if settings.contract_path is None and (settings.contract_map or settings.require_contract):
+    if settings.contract_path is None and (
+        settings.contract_map or any(s.require_contract for s in settings.variants())
+    ):
         yield "settings 'contract_map' and 'require_contract' need 'contract_path'", "say where the contracts are"
 
 

@@ -59,7 +59,8 @@ class Source:
         """Return a row with the reasons against it."""
         number = self.lines.line_number(row) if self.lines else self.first_row + row
         file = f"BATCH file {self.file}: " if self.file else ""
-        return Rejected(number, self.text(row), reasons, f"{file}{'line' if self.lines else 'row'} {number}")
+        place = f"{file}{'line' if self.lines else 'row'} {number}"
+        return Rejected(number, self.text(row), reasons, place, self.file)
 
     def text(self, row: int) -> bytes:
         """Return the JSON text of a row's record, protected values hidden."""

@@ -24,6 +24,8 @@ from target_dativo_iceberg.contract.singer import properties
 from target_dativo_iceberg.stage import Staged, kept, turned_away
 
 if TYPE_CHECKING:
+    from target_dativo_iceberg.contract.privacy.key import Key
+    from target_dativo_iceberg.contract.privacy.rules import PrivacyRules
     from target_dativo_iceberg.messages import Schema
     from target_dativo_iceberg.route import Contracts
     from target_dativo_iceberg.settings import Settings
@@ -39,6 +41,7 @@ class Stream:
     """One stream of the run.
 
     Attributes:
+        settings: what holds for it.
         schema: its latest SCHEMA message.
         identifier: of its table.
         contract: of its table: protected columns as they are written, and the marks that rows got.
@@ -50,6 +53,7 @@ class Stream:
 
     """
 
+    settings: Settings
     schema: Schema
     identifier: tuple[str, ...]
     contract: Contract
@@ -82,35 +86,37 @@ class Stream:
 
 
 class Privacies:
-    """Protects contracts by the rules and the key of the settings.
+    """Protects contracts by the rules and the keys of the settings.
 
     Args:
         settings: of the run.
 
     Raises:
-        SettingsError: `privacy` or its key is refused.
+        SettingsError: `privacy`, of the run or of a stream, or its key is refused.
 
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._rules = read_rules(settings.privacy)
-        self._require = settings.require_privacy_rule
-        self._key = load_key(
-            os.environ, env=self._rules.key_env, file=self._rules.key_file, secret=settings.privacy_key
-        )
+        for variant in settings.variants():
+            _rules_and_key(variant)
 
-    def of(self, contract: Contract) -> Privacy:
-        """Return what the rules make of a contract, and say once what they leave open.
+    def of(self, contract: Contract, settings: Settings) -> Privacy:
+        """Return what a stream's rules make of its contract, and say once what they leave open.
 
         Raises:
             ContractError: a rule does not fit the contract.
             SettingsError: a rule needs a key that is not there.
 
         """
-        privacy = compile_privacy(contract, self._rules, self._key, require_rule=self._require)
+        privacy = compile_privacy(contract, *_rules_and_key(settings), require_rule=settings.require_privacy_rule)
         for warning in privacy.warnings:
             log.once(warning)
         return privacy
+
+
+def _rules_and_key(settings: Settings) -> tuple[PrivacyRules, Key | None]:
+    rules = read_rules(settings.privacy)
+    return rules, load_key(os.environ, env=rules.key_env, file=rules.key_file, secret=settings.privacy_key)
 
 
 class Streams:
@@ -144,13 +150,15 @@ class Streams:
             InputError: the SCHEMA cannot be read.
 
         """
+        settings = self._settings.of(message.stream)
         contract = self._contracts.contract(message)
         evidence = properties(message.stream, message.schema)
         self._contracts.check_evidence(message, contract, evidence)
-        privacy = self._privacies.of(contract)
-        judge = Judge(privacy.clear, policy_of(self._settings.on_violation, privacy.clear))
+        privacy = self._privacies.of(contract, settings)
+        judge = Judge(privacy.clear, policy_of(settings.on_violation, privacy.clear, self._contracts.documented))
         keeps = judge.keeps_unknown
         return Stream(
+            settings,
             message,
             self._contracts.identifier(message.stream, contract),
             privacy.contract,
@@ -158,13 +166,19 @@ class Streams:
             Plan(privacy.clear, evidence, bare=True, keeps_unknown=keeps),
             judge,
             privacy,
-            self._ordered(privacy, judge, before),
+            self._ordered(privacy, judge, before, _scope_of_keys(settings)),
         )
 
-    def _ordered(self, privacy: Privacy, judge: Judge, before: Stream | None) -> Ordered:
+    def _ordered(self, privacy: Privacy, judge: Judge, before: Stream | None, unique_check: str) -> Ordered:
         if before is not None and before.ordered.follows(privacy, judge):
             return before.ordered
-        return Ordered(privacy, judge, self._scratch, self._settings.unique_check)
+        return Ordered(privacy, judge, self._scratch, unique_check)
+
+
+def _scope_of_keys(settings: Settings) -> str:
+    """Among which rows keys may be once; a table that is replaced has none but those of the run."""
+    replaced = settings.load_method == "overwrite" and settings.unique_check == "table"
+    return "run" if replaced else settings.unique_check
 
 
 class Ordered:

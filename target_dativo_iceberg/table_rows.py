@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 from target_dativo_iceberg.contract.model import Contract
 from target_dativo_iceberg.contract.values.arrow import arrow_schema, as_contract, picked
 from target_dativo_iceberg.refit import staged_groups
-from target_dativo_iceberg.store_errors import store_errors
+from target_dativo_iceberg.stored_rows import stored, tasks_of
 from target_dativo_iceberg.table_state import columns_of
 
 if TYPE_CHECKING:
@@ -22,8 +22,12 @@ if TYPE_CHECKING:
 Rows = Callable[[tuple[str, ...], Contract, Sequence[str]], Iterator[pa.RecordBatch]]
 
 
-def published(store: Store) -> Rows:
+def published(store: Store, without: Container[str] = ()) -> Rows:
     """Return what reads tables as they are in a catalog; one that does not exist has no rows.
+
+    Args:
+        store: the catalog.
+        without: paths of data files whose rows are left out.
 
     Raises:
         StoreError: by the reader: the catalog or the file store refused.
@@ -34,20 +38,22 @@ def published(store: Store) -> Rows:
         table = store.load(identifier)
         if table is None:
             return
-        stored = columns_of(table.metadata, contract, store.leeway)
+        columns = columns_of(table.metadata, contract, store.leeway)
         there = {f.name for f in table.schema().fields}
-        wanted = {stored.get(name, name): name for name in names if stored.get(name, name) in there}
-        schema = picked(arrow_schema(contract), names)
-        with store_errors(f"reading table {'.'.join(identifier)}"):
-            for batch in table.scan(selected_fields=tuple(wanted)).to_arrow_batch_reader():
-                yield as_contract(batch.rename_columns([wanted[n] for n in batch.schema.names]), schema)
+        wanted = {columns.get(name, name): name for name in names if columns.get(name, name) in there}
+        schema, selected = picked(arrow_schema(contract), names), table.schema().select(*wanted)
+        for task in tasks_of(table):
+            if task.file.file_path not in without:
+                with stored(table, task) as file:
+                    for batch in file.rows_of(selected):
+                        yield as_contract(batch.rename_columns([wanted[n] for n in batch.schema.names]), schema)
 
     return rows
 
 
 def about_to_be(store: Store, changes: Sequence[TableChange]) -> Rows:
     """Return what reads tables as they will be after changes that are staged and not published yet."""
-    before = published(store)
+    before = published(store, {file.file_path for change in changes for file in change.removes})
 
     def staged(identifier: tuple[str, ...], contract: Contract, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
         schema = picked(arrow_schema(contract), names)

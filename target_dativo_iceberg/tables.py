@@ -22,6 +22,7 @@ from target_dativo_iceberg.evolving import evolved
 from target_dativo_iceberg.files import FileTarget
 from target_dativo_iceberg.iceberg_types import iceberg_schema
 from target_dativo_iceberg.partitions import file_order, order_of, spec_of
+from target_dativo_iceberg.store_check import check_store
 from target_dativo_iceberg.store_errors import store_errors
 from target_dativo_iceberg.table_state import columns_of, leeway_of
 
@@ -58,6 +59,7 @@ class Destination:
         creates: the publish creates it.
         metadata: its metadata after all evolution; data files are written by its schema, partition spec and order.
         columns: contract column → the table's column for its values, where that has another name.
+        settings: how its files are written.
 
     """
 
@@ -66,7 +68,8 @@ class Destination:
     table: Table
     creates: bool
     metadata: TableMetadata
-    columns: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, str]
+    settings: Settings = field(repr=False)
 
     @property
     def schema(self) -> Schema:
@@ -101,6 +104,7 @@ class Store:
         self._settings = settings
         self._namespaces: set[Identifier] = set()
         self._remembered: set[Identifier] = set()
+        self._tried = False
         self.checkpoints: dict[tuple[Identifier, str], str] = {}
         self.leeway = leeway_of(settings)
         self.waiting = Waiting(max(_LEAST_WAITING, (settings.memory_limit_mb - 256) * _MIB // 8))
@@ -119,22 +123,30 @@ class Store:
             except NoSuchTableError:
                 return None
 
-    def destination(self, identifier: Identifier, contract: Contract, before: Destination | None) -> Destination:
+    def destination(
+        self,
+        identifier: Identifier,
+        contract: Contract,
+        before: Destination | None,
+        settings: Settings | None = None,
+    ) -> Destination:
         """Return where a contract's rows go and what the publish must change there.
 
         Args:
             identifier: the table.
             contract: whose rows are to be written.
             before: the same table's destination under an earlier contract of the same epoch.
+            settings: of the stream; those of the run when none are given.
 
         Raises:
             EvolutionError: the table cannot take the contract's rows.
-            StoreError: the catalog did not answer.
+            StoreError: the catalog did not answer, or nothing can be written to the file store.
 
         """
+        settings = settings or self._settings
         found = self.load(identifier) if before is None else before.table
         contract = dated(contract, always=found is not None and FILLED in found.properties)
-        staged = self._staged(identifier, contract) if found is None else None
+        staged = self._staged(identifier, contract, settings.table_properties) if found is None else None
         if found is None and staged is None:
             found = self.load(identifier)
         if found is not None and identifier not in self._remembered:
@@ -142,10 +154,14 @@ class Store:
         table = found or staged
         if table is None:
             raise StoreError(f"table {'.'.join(identifier)} was made and dropped meanwhile", "run again")
+        if not self._tried:
+            check_store(table)
+            self._tried = True
         creates = before.creates if before else found is None
         contracts = (*(before.contracts if before else ()), contract)
         after = self.evolved(table.transaction(), contracts).table_metadata
-        return Destination(identifier, contracts, table, creates, after, columns_of(after, contract, self.leeway))
+        columns = columns_of(after, contract, self.leeway)
+        return Destination(identifier, contracts, table, creates, after, columns, settings)
 
     def evolved(self, transaction: Transaction, contracts: Iterable[Contract]) -> Transaction:
         """Apply to a transaction what its table needs for each contract in turn, as far as the settings let it.
@@ -168,10 +184,10 @@ class Store:
             self._remembered.add(identifier)
             self.checkpoints[identifier, key] = text
 
-    def _staged(self, identifier: Identifier, contract: Contract) -> StagedTable | None:
+    def _staged(self, identifier: Identifier, contract: Contract, own: Mapping[str, str]) -> StagedTable | None:
         """Return a table to be created, or None when another writer has created it meanwhile."""
         self._make_namespace(identifier[:-1])
-        properties = _NEW_TABLE_PROPERTIES | contract_properties(contract) | dict(self._settings.table_properties)
+        properties = _NEW_TABLE_PROPERTIES | contract_properties(contract) | dict(own)
         with store_errors(f"preparing table {'.'.join(identifier)}"):
             try:
                 schema = iceberg_schema(contract)
@@ -224,8 +240,8 @@ class Store:
             order=file_order(metadata),
             properties=dict(metadata.properties),
             fills=fills,
-            compression=self._settings.compression,
-            target_bytes=self._settings.target_file_size_mb * _MIB,
+            compression=destination.settings.compression,
+            target_bytes=destination.settings.target_file_size_mb * _MIB,
             prefix=f"{prefix}-{uuid.uuid4().hex[:8]}",
         )
 

@@ -27,6 +27,7 @@ from target_dativo_iceberg.errors import (
     StoreError,
 )
 from target_dativo_iceberg.loader import Loader
+from target_dativo_iceberg.machine import machine_errors
 from target_dativo_iceberg.report import RunReport
 from target_dativo_iceberg.route import Contracts
 from target_dativo_iceberg.settings import Settings, json_schema, parse
@@ -123,8 +124,9 @@ class TargetDativoIceberg(Target):
         report = RunReport(settings.run_id, settings.job_id, settings.tenant_id)
         self._keep(report)  # as running: a path that cannot be written ends the run before it begins
         try:
-            contracts = Contracts(settings, _documents(settings))
-            Loader(settings, contracts, source, emit, _maps(settings), report=report).run()
+            with machine_errors():
+                contracts = Contracts(settings, _documents(settings))
+                Loader(settings, contracts, source, emit, _maps(settings), report=report).run()
         except BaseException as error:
             report.error = Interrupted(error.signum) if isinstance(error, Stop) else error
             with contextlib.suppress(StoreError):

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ class Workers:
     def __init__(self, in_flight: int) -> None:
         self._in_flight = in_flight
         self._threads = ThreadPoolExecutor(_WORKERS, "worker")
+        together = Barrier(_WORKERS)
+        for _ in range(_WORKERS):  # all begin now, while there is memory for them
+            self._threads.submit(together.wait)
         self._jobs: deque[Job] = deque()
         self._nbytes = 0
 

@@ -18,7 +18,7 @@ Load = Callable[..., Ended]
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in list(os.environ):
-        if name.startswith(("TARGET_DATIVO", "TAP_CSV", "MELTANO", "AWS_", "DATIVO", "NESSIE")):
+        if name.startswith(("TARGET_DATIVO", "TAP_", "MAPPER_", "MELTANO", "AWS_", "DATIVO", "NESSIE")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
 

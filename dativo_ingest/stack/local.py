@@ -168,6 +168,15 @@ class LocalStack:
         self._stop_servers("nessie")
         self._start("nessie")
 
+    def kill_s3(self) -> None:
+        """SIGKILL the S3 server and wait until it is gone."""
+        process.kill(self._server("s3").process)
+
+    def restart_s3(self) -> None:
+        """Start the S3 server again on the same ports, after stopping it if it runs; its data is still there."""
+        self._stop_servers("s3")
+        self._start("s3")
+
     @property
     def _nessie_host(self) -> str:
         return f"http://127.0.0.1:{self._server('nessie').ports['http']}"

@@ -14,9 +14,9 @@ from urllib.request import url2pathname
 import msgspec
 import pyarrow as pa
 
-from tap_adapters.csv.arrow import parquet as pq
+from tap_adapters.common.arrow import parquet as pq
+from tap_adapters.common.errors import FileError, SettingsError
 from tap_adapters.csv.encode import json_lines
-from tap_adapters.csv.errors import FileError, SettingsError
 
 COMPRESSIONS: Mapping[str, tuple[str, ...]] = {
     "parquet": ("none", "gzip", "snappy", "zstd"),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import msgspec
 import pyarrow as pa
 
-from tap_adapters.csv.arrow import compute as pc
+from tap_adapters.common.arrow import compute as pc
 
 MAX_LINES_BYTES = 64 * 2**20
 SHORT = {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}

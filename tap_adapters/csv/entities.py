@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tap_adapters.csv.errors import FileError, SettingsError
+from tap_adapters.common.columns import unique_names
+from tap_adapters.common.errors import FileError, SettingsError
+from tap_adapters.common.listing import find
 from tap_adapters.csv.exact import first_record
 from tap_adapters.csv.layout import Layout
 from tap_adapters.csv.settings import Entity, Source
-from tap_adapters.csv.sources import Part, find, parts_of
+from tap_adapters.csv.sources import SUFFIXES, Part, parts_of
 
 SOURCE_FILE = "_sdc_source_file"
 SOURCE_MTIME = "_sdc_source_file_mtime"
@@ -40,7 +41,7 @@ def inspect(entity: Entity, log: logging.Logger) -> Inspected:
     """Look at the header of every file of an entity; FileError or SettingsError for what cannot be read as defined."""
     files: dict[Path, DataFile] = {}
     for source in entity.sources:
-        for path in find(source.path, entity.name):
+        for path in find(source.path, entity.name, SUFFIXES):
             # A file that two entries match is read once, as the first of them says.
             if path not in files:
                 files[path] = _data_file(path, source, log)
@@ -49,19 +50,6 @@ def inspect(entity: Entity, log: logging.Logger) -> Inspected:
     _check_columns(entity, columns, layouts)
     _report_differences(entity, columns, layouts, log)
     return Inspected(columns, tuple(files.values()))
-
-
-def unique_names(header: Iterable[str]) -> tuple[str, ...]:
-    """Return column names made unique: an empty one becomes `column_<position>`, a repeated one gets `_2`, `_3` …"""
-    given = [name or f"column_{position}" for position, name in enumerate(header, start=1)]
-    taken = set(given)
-    names: list[str] = []
-    for name in given:
-        unique, copy = name, 2
-        while unique in names or (unique != name and unique in taken):
-            unique, copy = f"{name}_{copy}", copy + 1
-        names.append(unique)
-    return tuple(names)
 
 
 def _data_file(path: Path, source: Source, log: logging.Logger) -> DataFile:

@@ -9,7 +9,7 @@ from itertools import chain, islice
 
 import pyarrow as pa
 
-from tap_adapters.csv.errors import FileError
+from tap_adapters.common.errors import FileError
 from tap_adapters.csv.layout import Dialect, Layout, Rows
 from tap_adapters.csv.sources import Part, open_text, undecodable
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from tap_adapters.csv.arrow import csv as pacsv
+from tap_adapters.common.arrow import csv as pacsv
 from tap_adapters.csv.layout import Layout
 from tap_adapters.csv.sources import open_bytes, skip_bom
 

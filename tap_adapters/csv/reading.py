@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from tap_adapters.common.errors import FileError
+from tap_adapters.common.values import ARROW_TYPES, UnfitError, typed
 from tap_adapters.csv.entities import SOURCE_LINE
-from tap_adapters.csv.errors import FileError
 from tap_adapters.csv.exact import line_of
 from tap_adapters.csv.layout import Layout, Rows
-from tap_adapters.csv.values import ARROW_TYPES, UnfitError, typed
 
 RAGGED_ROWS_NAMED = 100
 

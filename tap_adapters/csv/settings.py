@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import codecs
-import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
-from tap_adapters.csv.errors import SettingsError
+from tap_adapters.common.checking import check_choice, converted, entries_of, entry_of
+from tap_adapters.common.errors import SettingsError
+from tap_adapters.common.text import encoding_named
+from tap_adapters.common.values import check_types, null_markers
 from tap_adapters.csv.layout import Dialect
-from tap_adapters.csv.values import KINDS
 
 RAGGED_POLICIES = ("error", "skip")
+SHAPE = "'entity' and 'path'"
 
-T = TypeVar("T", bound=msgspec.Struct)
 
-
-class FileEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One object of the setting `files`, as written by the user; null means the default."""
+class Format(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an entry says of its stream and of the format of its files, as written by the user; null is the default."""
 
     entity: str
-    path: str
     keys: list[str] | None = None
     encoding: str | None = None
     delimiter: str | None = None
@@ -39,6 +37,12 @@ class FileEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     null_values: list[str] | None = None
     empty_is_null: bool | None = None
     on_ragged_row: str | None = None
+
+
+class FileEntry(Format, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One object of the setting `files`."""
+
+    path: str
 
 
 class Defaults(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,40 +78,32 @@ class Entity:
 
 def read_entities(config: Mapping[str, Any]) -> tuple[Entity, ...]:
     """Return the entities of a configuration, in the order of their first entry; SettingsError if it is unusable."""
-    defaults = _convert(dict(config), Defaults, "")
-    _check_policy(defaults.on_ragged_row, "on_ragged_row")
-    where, entries = _definition(config)
+    defaults = read_defaults(config)
     merged: dict[str, Entity] = {}
-    for number, raw in enumerate(entries):
-        place = f"{where}[{number}]"
-        entity = _entity(_entry(raw, place), defaults, place)
-        known = merged.get(entity.name)
-        merged[entity.name] = entity if known is None else _merge(known, entity, place)
+    for place, raw in _definition(config):
+        entry = entry_of(raw, FileEntry, place)
+        if not entry.entity or not entry.path:
+            raise SettingsError(f"Setting '{place}': 'entity' and 'path' must not be empty.")
+        entity = entity_of(entry, (source_of(entry, entry.path, defaults, place),), place)
+        merge(merged, entity, place)
     return tuple(merged.values())
 
 
-def check_known(given: Iterable[str], known: Iterable[str], place: str) -> None:
-    """Refuse a name that is no setting, and name the nearest one."""
-    names = sorted(known)
-    for name in given:
-        if name not in names:
-            near = difflib.get_close_matches(name, names, n=1)
-            hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(names)}."
-            raise SettingsError(f"Setting '{place}{name}' is not known; {hint}")
+def read_defaults(config: Mapping[str, Any]) -> Defaults:
+    """Return the settings that hold for all files; SettingsError if they are unusable."""
+    defaults = converted(dict(config), Defaults, "")
+    check_choice(defaults.on_ragged_row, RAGGED_POLICIES, "on_ragged_row")
+    return defaults
 
 
-def _definition(config: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:
-    """Where the list of file entries comes from, and the list; a definition file wins over `files`."""
+def _definition(config: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return the file entries, each with its place; a definition file wins over `files`."""
     definition = config.get("csv_files_definition")
     if definition:
-        where, entries = "csv_files_definition", _definition_file(str(definition))
-    else:
-        where, entries = "files", config.get("files")
-    if not entries:
+        return entries_of(_definition_file(str(definition)), "csv_files_definition", SHAPE)
+    if not config.get("files"):
         raise SettingsError("No files to read: set 'files' or 'csv_files_definition' to at least one entry.")
-    if not isinstance(entries, list):
-        raise SettingsError(f"Setting '{where}' must be an array of objects with 'entity' and 'path'.")
-    return where, entries
+    return entries_of(config["files"], "files", SHAPE)
 
 
 def _definition_file(path: str) -> Any:
@@ -119,46 +115,30 @@ def _definition_file(path: str) -> Any:
         raise SettingsError(f"Setting 'csv_files_definition': '{path}' is not valid JSON.") from error
 
 
-def _entry(raw: Any, place: str) -> FileEntry:
-    if isinstance(raw, Mapping):
-        check_known(raw, FileEntry.__struct_fields__, f"{place}.")
-    return _convert(raw, FileEntry, place)
-
-
-def _convert(raw: Any, kind: type[T], place: str) -> T:
-    try:
-        return msgspec.convert(raw, kind)
-    except msgspec.ValidationError as error:
-        what, _, path = str(error).partition(" - at ")
-        at = (place + path.strip("`").removeprefix("$")).strip(".") or place
-        raise SettingsError(f"Setting '{at}': {what[:1].lower()}{what[1:]}.") from error
-
-
-def _entity(entry: FileEntry, defaults: Defaults, place: str) -> Entity:
-    if not entry.entity or not entry.path:
-        raise SettingsError(f"Setting '{place}': 'entity' and 'path' must not be empty.")
+def entity_of(entry: Format, sources: tuple[Source, ...], place: str) -> Entity:
+    """Return the stream that an entry speaks of; SettingsError for a type that there is not."""
     types = entry.types or {}
-    for column, kind in types.items():
-        if kind not in KINDS:
-            raise SettingsError(f"Setting '{place}.types.{column}' must be one of {', '.join(KINDS)}.")
-    return Entity(entry.entity, tuple(entry.keys or ()), types, (_source(entry, defaults, place),))
+    check_types(types, place)
+    return Entity(entry.entity, tuple(entry.keys or ()), types, sources)
 
 
-def _source(entry: FileEntry, defaults: Defaults, place: str) -> Source:
+def source_of(entry: Format, path: str, defaults: Defaults, place: str) -> Source:
+    """Return how the files of an entry are to be read; `path` may end in `.tsv`. SettingsError if that cannot be."""
     header = entry.header is not False
     if entry.columns is not None:
         _check_columns(entry.columns, header, place)
     policy = entry.on_ragged_row or defaults.on_ragged_row or "error"
-    _check_policy(policy, f"{place}.on_ragged_row")
-    markers = entry.null_values if entry.null_values is not None else defaults.null_values or []
-    empty_is_null = entry.empty_is_null if entry.empty_is_null is not None else defaults.empty_is_null
+    check_choice(policy, RAGGED_POLICIES, f"{place}.on_ragged_row")
     return Source(
-        path=entry.path,
-        encoding=_encoding(entry.encoding, place),
-        dialect=_dialect(entry, place),
+        path=path,
+        encoding=encoding_named(entry.encoding, place),
+        dialect=_dialect(entry, path, place),
         header=header,
         columns=None if entry.columns is None else tuple(entry.columns),
-        null_markers=tuple(markers) if empty_is_null is False else ("", *(m for m in markers if m)),
+        null_markers=null_markers(
+            entry.null_values if entry.null_values is not None else defaults.null_values,
+            entry.empty_is_null if entry.empty_is_null is not None else defaults.empty_is_null,
+        ),
         skip_ragged=policy == "skip",
     )
 
@@ -170,22 +150,8 @@ def _check_columns(columns: list[str], header: bool, place: str) -> None:
         raise SettingsError(f"Setting '{place}.columns' must list each column once, by a non-empty name.")
 
 
-def _check_policy(policy: str | None, place: str) -> None:
-    if policy is not None and policy not in RAGGED_POLICIES:
-        raise SettingsError(f"Setting '{place}' must be 'error' or 'skip'.")
-
-
-def _encoding(name: str | None, place: str) -> str:
-    try:
-        codec = codecs.lookup(name or "utf-8").name
-        "".encode(codec)
-    except (LookupError, UnicodeError) as error:
-        raise SettingsError(f"Setting '{place}.encoding' is not the name of a text encoding.") from error
-    return "utf-8" if codec == "utf-8-sig" else codec
-
-
-def _dialect(entry: FileEntry, place: str) -> Dialect:
-    tabbed = entry.path.lower().removesuffix(".gz").endswith(".tsv")
+def _dialect(entry: Format, path: str, place: str) -> Dialect:
+    tabbed = path.lower().removesuffix(".gz").endswith(".tsv")
     delimiter = entry.delimiter or ("\t" if tabbed else ",")
     dialect = Dialect(
         delimiter="\t" if delimiter == "\\t" else delimiter,
@@ -209,11 +175,14 @@ def _check_dialect(dialect: Dialect, place: str) -> None:
         raise SettingsError(f"Setting '{place}': delimiter, quotechar and escapechar must differ.")
 
 
-def _merge(known: Entity, more: Entity, place: str) -> Entity:
-    """Join two entries of one entity; they may differ in path and format, not in keys or in a column's type."""
+def merge(merged: dict[str, Entity], more: Entity, place: str) -> None:
+    """Join an entry into the entities so far; entries of one may differ in path and format, not in keys or types."""
+    known = merged.setdefault(more.name, more)
+    if known is more:
+        return
     if known.keys != more.keys:
         raise SettingsError(f"Setting '{place}.keys' differs from an earlier entry of entity '{known.name}'.")
     for column, kind in more.types.items():
         if known.types.get(column, kind) != kind:
             raise SettingsError(f"Setting '{place}.types.{column}' differs from an earlier entry of its entity.")
-    return Entity(known.name, known.keys, {**known.types, **more.types}, known.sources + more.sources)
+    merged[more.name] = Entity(known.name, known.keys, {**known.types, **more.types}, known.sources + more.sources)

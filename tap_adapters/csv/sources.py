@@ -1,4 +1,4 @@
-"""Files on disk: which ones a `path` setting means, and how their bytes and text are opened."""
+"""Files on disk as CSV texts: the parts of each, and how their bytes and text are opened."""
 
 from __future__ import annotations
 
@@ -13,17 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
-from tap_adapters.csv.errors import FileError
+from tap_adapters.common.errors import FileError
+from tap_adapters.common.text import codec_of
 
 SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".zip")
 MAX_LINE_BYTES = 64 * 2**20
-BOMS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16 LE, whose mark is a prefix of this one
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +31,6 @@ class Part:
     def label(self) -> str:
         """The name by which logs, errors and `_sdc_source_file` speak of it: `dir/a.csv` or `dir/a.zip!b.csv`."""
         return str(self.path) if self.member is None else f"{self.path}!{self.member}"
-
-
-def find(path: str, entity: str) -> list[Path]:
-    """Return the files that a `path` setting means, in the order of their names; FileError when there is none."""
-    target = Path(path)
-    try:
-        found = _matches(target)
-    except OSError as error:
-        raise FileError(f"Entity '{entity}': cannot look up '{path}': {error.strerror}.") from error
-    if not found:
-        raise FileError(f"Entity '{entity}': {_why_nothing(target)}; check its setting 'path'.")
-    return sorted(found)
 
 
 def parts_of(path: Path) -> list[Part]:
@@ -87,12 +69,9 @@ def open_text(part: Part, encoding: str) -> Iterator[tuple[TextIO, GuardedBytes]
 
 def skip_bom(data: io.BufferedReader, encoding: str) -> str:
     """Move past a byte order mark and return the encoding it means; `encoding` when there is none."""
-    head = data.peek(4)
-    for mark, codec in BOMS:
-        if head.startswith(mark):
-            data.read(len(mark))
-            return codec
-    return encoding
+    codec, length = codec_of(data.peek(4), encoding)
+    data.read(length)
+    return codec
 
 
 def undecodable(part: Part, encoding: str) -> FileError:
@@ -145,32 +124,6 @@ class GuardedBytes(io.RawIOBase):
         if self._since_break > MAX_LINE_BYTES:
             limit = MAX_LINE_BYTES // 2**20
             raise FileError(f"{self._part.label}: a line is longer than {limit} MB; this is no CSV file.")
-
-
-def _matches(target: Path) -> list[Path]:
-    if target.is_dir():
-        return [file for file in target.rglob("*") if _is_csv(file, target)]
-    if target.exists():
-        return [target] if target.is_file() else []
-    if not set("*?[") & set(str(target)):
-        return []
-    pattern = target.relative_to(target.anchor) if target.anchor else target
-    return [file for file in Path(target.anchor).glob(str(pattern)) if file.is_file()]
-
-
-def _is_csv(file: Path, folder: Path) -> bool:
-    hidden = any(name.startswith(".") for name in file.relative_to(folder).parts)
-    return not hidden and file.name.lower().endswith(SUFFIXES) and file.is_file()
-
-
-def _why_nothing(target: Path) -> str:
-    if target.is_dir():
-        return f"folder '{target}' holds no file that ends in {', '.join(SUFFIXES)}"
-    if target.exists():
-        return f"'{target}' is not a regular file"
-    if set("*?[") & set(str(target)):
-        return f"no file matches '{target}'"
-    return f"file '{target}' does not exist"
 
 
 def _csv_members(members: list[zipfile.ZipInfo], path: Path) -> list[str]:

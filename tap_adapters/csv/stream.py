@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import sys
-import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from functools import cached_property
@@ -13,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pyarrow as pa
 from singer_sdk.mapper import SameRecordTransform
-from singer_sdk.streams import Stream
 
+from tap_adapters.common.bookmarks import LocalFile
+from tap_adapters.common.errors import SettingsError
+from tap_adapters.common.stream import ItemStream
+from tap_adapters.common.values import ARROW_TYPES, SCHEMAS, STRING, kind_of
 from tap_adapters.csv.batch_files import BatchFiles, read_batch_settings
-from tap_adapters.csv.bookmarks import Fingerprint, bookmark, fingerprint, unchanged
 from tap_adapters.csv.encode import json_lines
 from tap_adapters.csv.entities import METADATA_KINDS, SOURCE_FILE, SOURCE_LINE, SOURCE_MTIME, DataFile, Inspected
-from tap_adapters.csv.errors import SettingsError
 from tap_adapters.csv.layout import Layout
 from tap_adapters.csv.parse import read_rows
 from tap_adapters.csv.reading import RaggedRows, Reading
-from tap_adapters.csv.values import ARROW_TYPES, SCHEMAS, STRING, kind_of
 
 if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context, Record
@@ -31,12 +29,8 @@ if TYPE_CHECKING:
     from tap_adapters.csv.settings import Entity
     from tap_adapters.csv.tap import TapCsv
 
-FULL_TABLE = "FULL_TABLE"
-FEW_FILES = 100
-STATE_SECONDS = 1.0
 
-
-class CsvStream(Stream):
+class CsvStream(ItemStream):
     """The rows of all files of one entity, as text unless `types` or the catalog say otherwise."""
 
     def __init__(self, tap: TapCsv, entity: Entity, inspected: Inspected, *, metadata: bool) -> None:
@@ -44,21 +38,17 @@ class CsvStream(Stream):
         kinds = METADATA_KINDS if metadata else {}
         kinds = {**kinds, **{column: entity.types.get(column, STRING) for column in inspected.columns}}
         properties = {column: dict(SCHEMAS[kind]) for column, kind in kinds.items()}
-        super().__init__(tap, schema={"type": "object", "properties": properties}, name=entity.name)
-        self.primary_keys = entity.keys
-        self.forced_replication_method = "INCREMENTAL"
+        schema = {"type": "object", "properties": properties}
+        super().__init__(tap, schema=schema, name=entity.name, keys=entity.keys)
         self._rows = 0
         self._skipped_rows = 0
-        self._unchanged_files = 0
-        self._state_written = 0.0
-        self.logger.addFilter(_is_not_failure_notice)
 
     # ---- what the SDK asks for ----
 
     def get_records(self, context: Context | None) -> Iterator[Record]:
         """Yield the rows as records: the way of stream maps and flattening."""
-        for file, found in self._files():
-            with closing(self._read(file, found)) as batches:
+        for file, modified in self._files():
+            with closing(self._read(file, modified)) as batches:
                 for batch in batches:
                     yield from batch.to_pylist()
 
@@ -69,8 +59,8 @@ class CsvStream(Stream):
         if not self._is_plain:
             return super()._sync_records(context, write_messages=write_messages)
         with self.get_record_counter() as counter, self.get_sync_timer():
-            for file, found in self._files():
-                with closing(self._read(file, found)) as batches:
+            for file, modified in self._files():
+                with closing(self._read(file, modified)) as batches:
                     for batch in self._limited(batches):
                         self._write_records(batch)
                         counter.increment(batch.num_rows)
@@ -83,18 +73,12 @@ class CsvStream(Stream):
         fields = [pa.field(name, ARROW_TYPES[kind]) for name, kind in self._columns.items()]
         files = BatchFiles(settings, self.name, pa.schema(fields))
         with self.get_batch_counter() as counter, self.get_sync_timer():
-            for file, found in self._files():
-                with closing(self._read(file, found)) as batches:
+            for file, modified in self._files():
+                with closing(self._read(file, modified)) as batches:
                     for uri in files.write(self._limited(batches)):
                         self._write_batch(files.encoding, uri)
                         counter.increment()
         self._finish()
-
-    def _write_starting_replication_value(self, context: Context | None) -> None:
-        """Leave the state alone: bookmarks are per file, not per replication key."""
-
-    def _increment_stream_state(self, latest_record: Record, *, context: Context | None = None) -> None:
-        """Leave the state alone: a file is bookmarked when all of it has been written."""
 
     @property
     def _is_plain(self) -> bool:
@@ -103,41 +87,16 @@ class CsvStream(Stream):
 
     # ---- files and bookmarks ----
 
-    def _files(self) -> Iterator[tuple[DataFile, Fingerprint]]:
-        """Yield the files that need reading. Coming back for the next one says that all of a file was written."""
-        bookmarks = self.stream_state.setdefault("files", {})
-        for file in self._inspected.files:
-            found = fingerprint(file.path)
-            if kept := self._kept(file, found, bookmarks):
-                bookmarks[str(file.path)] = kept
-                continue
-            entry = bookmark(file.path, found)
-            yield file, found
-            if not fingerprint(file.path).is_of(found):
-                self.logger.warning("%s changed while it was read; the next run will read it again.", file.path)
-            bookmarks[str(file.path)] = entry
-            self._write_progress(len(bookmarks))
-        if self._unchanged_files:
-            self.logger.info("%d files have not changed since they were read; passed over.", self._unchanged_files)
+    def _files(self) -> Iterator[tuple[DataFile, str]]:
+        """Yield the files that need reading, each with its modification time."""
+        files = {str(file.path): file for file in self._inspected.files}
+        for item in self._unread(LocalFile(file.path) for file in files.values()):
+            yield files[item.key], item.last_modified
+        self._report_skipped()
+
+    def _report_skipped(self) -> None:
         if self._skipped_rows:
             self.logger.warning("%d ragged rows were skipped in stream '%s'.", self._skipped_rows, self.name)
-
-    def _kept(self, file: DataFile, found: Fingerprint, bookmarks: Mapping[str, Any]) -> dict[str, Any] | None:
-        if self.replication_method == FULL_TABLE:
-            return None
-        kept = unchanged(file.path, found, bookmarks.get(str(file.path)))
-        if kept:
-            self.logger.debug("%s has not changed since it was read; passed over.", file.path)
-            self._unchanged_files += 1
-        return kept
-
-    def _write_progress(self, bookmarks: int) -> None:
-        """Write a STATE; with many files not for each one, since every STATE repeats all bookmarks."""
-        self.state_manager.is_flushed = False
-        now = time.monotonic()
-        if bookmarks <= FEW_FILES or now - self._state_written >= STATE_SECONDS:
-            self._state_written = now
-            self._write_state_message()
 
     def _finish(self) -> None:
         self._finalize_state(self.stream_state)
@@ -160,11 +119,11 @@ class CsvStream(Stream):
             columns[name] = kind
         return columns
 
-    def _read(self, file: DataFile, found: Fingerprint) -> Generator[pa.RecordBatch]:
+    def _read(self, file: DataFile, modified: str) -> Generator[pa.RecordBatch]:
         for layout in file.layouts:
             self._warn_of_unlisted(layout)
             ragged = RaggedRows(self.logger, self.name, layout, skip=file.source.skip_ragged)
-            about = {SOURCE_FILE: layout.part.label, SOURCE_MTIME: found.last_modified}
+            about = {SOURCE_FILE: layout.part.label, SOURCE_MTIME: modified}
             reading = Reading(layout, self._columns, file.source.null_markers, about)
             with closing(read_rows(layout, ragged, numbered=SOURCE_LINE in self._columns)) as parsed:
                 for rows in parsed:
@@ -198,8 +157,3 @@ class CsvStream(Stream):
         message = {"type": "BATCH", "stream": self.name, "encoding": encoding, "manifest": [uri]}
         sys.stdout.buffer.write(msgspec.json.encode(message) + b"\n")
         sys.stdout.buffer.flush()
-
-
-def _is_not_failure_notice(record: logging.LogRecord) -> bool:
-    """Drop the SDK's own line about a failed sync: the error that follows says what, where and what to do."""
-    return record.msg != "An unhandled error occurred while syncing '%s'"

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
-from typing import IO, TYPE_CHECKING, Any, NoReturn, cast
+from typing import Any, cast
 
-import msgspec
 import singer_sdk.typing as th
-from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
-from singer_sdk.tap_base import Tap
+from singer_sdk.helpers.capabilities import PluginCapabilities
 
+from tap_adapters.common.errors import SettingsError
+from tap_adapters.common.tap import CAPABILITIES, OwnTap
+from tap_adapters.common.values import KINDS
 from tap_adapters.csv.batch_files import COMPRESSIONS, read_batch_settings
 from tap_adapters.csv.entities import METADATA_KINDS, inspect
-from tap_adapters.csv.errors import SettingsError
-from tap_adapters.csv.settings import RAGGED_POLICIES, Entity, check_known, read_entities
+from tap_adapters.csv.settings import RAGGED_POLICIES, Entity, read_entities
 from tap_adapters.csv.stream import CsvStream
-from tap_adapters.csv.values import KINDS
-
-if TYPE_CHECKING:
-    from types import FrameType
-
-    import click
-    from singer_sdk.plugin_base import _ConfigInput
 
 NULL_VALUES = th.Property(
     "null_values",
@@ -96,22 +88,11 @@ BATCH_CONFIG = th.Property(
 )
 
 
-class TapCsv(Tap):
+class TapCsv(OwnTap):
     """CSV files as Singer streams: folders, globs, gzip, zip and odd encodings; unchanged files are not read again."""
 
     name = "tap-csv"
-    package_name = "target-dativo-iceberg"
-    dynamic_catalog = True
-    capabilities = [  # noqa: RUF012 - the SDK's own declaration
-        TapCapabilities.CATALOG,
-        TapCapabilities.DISCOVER,
-        TapCapabilities.STATE,
-        PluginCapabilities.ABOUT,
-        PluginCapabilities.STREAM_MAPS,
-        PluginCapabilities.FLATTENING,
-        PluginCapabilities.BATCH,
-        PluginCapabilities.STRUCTURED_LOGGING,
-    ]
+    capabilities = [*CAPABILITIES, PluginCapabilities.BATCH]  # noqa: RUF012 - the SDK's own declaration
     config_jsonschema = th.PropertiesList(
         th.Property("files", th.ArrayType(FILE_ENTRY), title="Files", description="What to read, as which streams."),
         th.Property(
@@ -143,78 +124,14 @@ class TapCsv(Tap):
             raise SettingsError(f"Entity '{entity.name}': column '{min(taken)}' exists; unset 'add_metadata_columns'.")
         return CsvStream(self, entity, inspected, metadata=metadata)
 
-    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        """Check the settings in our words first; what passes here passes the SDK's JSON schema."""
-        if raise_errors:
-            self.append_builtin_config(self.config_jsonschema)
-            check_known(self._config, self.config_jsonschema["properties"], "")
-            read_entities(self._config)
-            _check_batches(self._config)
-        return super()._validate_config(raise_errors=raise_errors)
-
-    def _handle_termination(self, signum: int, frame: FrameType | None) -> NoReturn:
-        """End without writing: a line may be half out, and the STATE of every complete file already is."""
-        raise SystemExit(128 + signum)
-
     @classmethod
-    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> _ConfigInput:
-        """Read the files of `--config`, each on its own first so that an error names the right one."""
-        for name in value:
-            try:
-                super().cb_config(ctx, param, (name,))
-            except (OSError, ValueError, TypeError) as error:
-                raise SettingsError(f"Option --config: '{name}' is missing or is not a JSON object.") from error
-        return super().cb_config(ctx, param, value)
-
-    @classmethod
-    def invoke(  # type: ignore[override]
-        cls,
-        *,
-        about: bool = False,
-        about_format: str | None = None,
-        config: _ConfigInput | None = None,
-        state: IO[str] | None = None,
-        catalog: IO[str] | None = None,
-    ) -> None:
-        """Run the tap, once the files of `--state` and `--catalog` have been found to be what they should be."""
-        super().invoke(
-            about=about,
-            about_format=about_format,
-            config=config,
-            state=None if state is None else _checked(state, "--state", _State),
-            catalog=None if catalog is None else _checked(catalog, "--catalog", _Catalog),
-        )
+    def check_settings(cls, config: dict[str, Any]) -> None:
+        """Check the entries and the batch files of the settings."""
+        read_entities(config)
+        check_batches(config)
 
 
-class _StreamState(msgspec.Struct):
-    files: dict[str, Any] = {}
-
-
-class _State(msgspec.Struct):
-    bookmarks: dict[str, _StreamState] = {}
-
-
-class _CatalogStream(msgspec.Struct):
-    tap_stream_id: str
-    schema: dict[str, Any]
-    metadata: list[dict[str, Any]] = []
-
-
-class _Catalog(msgspec.Struct):
-    streams: list[_CatalogStream]
-
-
-def _checked(file: IO[str], option: str, shape: type[msgspec.Struct]) -> IO[str]:
-    try:
-        text = file.read()
-        msgspec.json.decode(text, type=shape)
-    except (OSError, ValueError) as error:
-        what = str(error) if isinstance(error, msgspec.ValidationError) else "not valid JSON"
-        raise SettingsError(f"Option {option}: its file cannot be used: {what}.") from error
-    return io.StringIO(text)
-
-
-def _check_batches(config: Mapping[str, Any]) -> None:
+def check_batches(config: Mapping[str, Any]) -> None:
     """Refuse batches beside stream maps: batch files would carry what a map was set up to remove."""
     if not config.get("batch_config"):
         return

@@ -66,7 +66,7 @@ def mysql(source: Source) -> Extractor:
 
     """
     given = PLUGIN.given(source, ("batch_size",))
-    config = read_connection(source, _CONNECTION, ("host", "user", "password")) | _certificates(source)
+    config = read_connection(source, _CONNECTION, ("host", "user")) | _certificates(source)
     config |= {"ssl": "true"} if config.get("ssl") in (True, "true") else {"ssl": None}
     tables = read_tables(source, source.connection.get("database"))
     replication = {
@@ -75,7 +75,7 @@ def mysql(source: Source) -> Extractor:
     }
     streams = {table.stream: table.object for table in tables}
     databases = ",".join(sorted({table.schema for table in tables}))
-    defaults = {"port": 3306, "filter_dbs": databases, "session_sqls": list(_SESSION)}
+    defaults = {"port": 3306, "password": "", "filter_dbs": databases, "session_sqls": list(_SESSION)}
     return PLUGIN.extractor(
         source,
         pipelinewise(streams, {stream: one.key for stream, one in replication.items() if one.key}),

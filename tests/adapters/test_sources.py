@@ -144,7 +144,8 @@ def test_a_mysql_server_is_read_whole_in_utf_8() -> None:
     assert found.config["server_id"] == 7
     assert "ssl" not in found.config
     assert "ssl_ca, ssl_cert and ssl_key" in refused("mysql", connection={**DB, "ssl_ca": "ca.pem"})
-    assert "'password' is missing" in refused("mysql", credentials={})
+    assert made("mysql", credentials={}).config["password"] == ""
+    assert "'user' is missing" in refused("mysql", connection={"host": "db", "database": "shop"})
 
 
 def test_databases_need_tables_and_each_an_object_of_its_own() -> None:

@@ -15,6 +15,7 @@ import yaml
 from tests.readback import Tables
 
 ROOT = Path(__file__).resolve().parents[2]
+TAP = Path(sys.executable).parent / "tap-csv"
 MELTANO = ROOT / ".venv-meltano" / "bin" / "meltano"
 ASSET = {
     "apiVersion": "v3.0.2",
@@ -85,7 +86,7 @@ class Project:
     def csv(self, *ids: int, name: str = "a.csv", who: str = "ada", settled: bool = True) -> Path:
         """Write a CSV file. A settled one was not written just now, so the tap remembers it by its time alone."""
         path = self.folder / "data" / name
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("id,who,at\n" + "".join(f"{i},{who},2026-01-0{1 + i % 9}\n" for i in ids))
         if settled:
             os.utime(path, (1_700_000_000 + len(ids), 1_700_000_000 + len(ids)))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.faults.job import Job
 from tests.faults.sweep import Sweep, sql_sweep
 
 
@@ -13,3 +15,9 @@ from tests.faults.sweep import Sweep, sql_sweep
 def sweep() -> Iterator[Sweep]:
     with sql_sweep() as running:
         yield running
+
+
+@pytest.fixture
+def job(sweep: Sweep, tmp_path: Path) -> Job:
+    """A job over a warehouse of its own."""
+    return Job(sweep, tmp_path)

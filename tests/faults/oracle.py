@@ -52,17 +52,25 @@ class Seen:
     checkpoints: Sequence[Mapping[str, Any]] = ()
 
 
-def check_run(tap: Tap, begun: int, ended: Ended, seen: Seen) -> bytes | None:
+def check_run(tap: Tap, begun: int, ended: Ended, seen: Seen, failed: int = 1) -> bytes | None:
     """Check what must hold after any run that began with so many epochs done; return its last STATE.
 
     What was claimed is there, nothing came twice, epochs are whole, STATE is a prefix of what the tap sent.
+
+    Args:
+        tap: what was sent.
+        begun: epochs done before.
+        ended: the run.
+        seen: what a reader sees after it.
+        failed: exit code of a run that does not end well.
+
     """
     whole = ended.out[: ended.out.rfind(b"\n") + 1].splitlines()
     assert whole == tap.states()[begun : begun + len(whole)], whole
     if ended.code >= 0:
         assert ended.out == b"".join(line + b"\n" for line in whole)
-        assert ended.code == (0 if begun + len(whole) == tap.epochs and not ended.errors else 1), ended.log
-        assert len(ended.errors) == ended.code, ended.log
+        assert ended.code == (0 if begun + len(whole) == tap.epochs and not ended.errors else failed), ended.log
+        assert len(ended.errors) == bool(ended.code), ended.log
         assert "Traceback" not in ended.log, ended.log
         assert "fault of the target" not in ended.log, ended.log
     done = epochs_in(tap, seen)

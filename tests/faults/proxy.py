@@ -32,6 +32,7 @@ class Fault:
         forward: the server gets it.
         status: the client gets this answer instead of the server's.
         body: of that answer.
+        request_bytes: the server gets this many bytes of the request's body, then both sides get a reset; None: all.
         reply_bytes: the client gets this many bytes of the server's answer, then a reset; None: all of it.
         silent: the client gets nothing, and the connection stays open.
         delay: seconds before anything is done.
@@ -41,6 +42,7 @@ class Fault:
     forward: bool = True
     status: int | None = None
     body: bytes = b""
+    request_bytes: int | None = None
     reply_bytes: int | None = None
     silent: bool = False
     delay: float = 0.0
@@ -52,15 +54,28 @@ DROP_REPLY = Fault(reply_bytes=0)
 LOSE_REPLY = Fault(silent=True)
 
 Rule = Callable[[Request], Fault | None]
+Rewrite = Callable[[bytes], bytes]
 
 
 @dataclass
 class Proxy:
-    """The running proxy: its address, the rule in force and what has come in."""
+    """The running proxy.
+
+    Attributes:
+        uri: its address.
+        rule: what happens to requests.
+        rewrite: what the bodies of the server's answers become.
+        requests: what has come in.
+        answered: how many of them have got their answer.
+        struck: how many met a fault.
+
+    """
 
     uri: str = ""
     rule: Rule = lambda _: None
+    rewrite: Rewrite | None = None
     requests: list[Request] = field(default_factory=list)
+    answered: int = 0
     struck: int = 0
 
 
@@ -76,9 +91,9 @@ def first(count: int, method: str, path: str, fault: Fault) -> Rule:
 
 
 @contextlib.contextmanager
-def proxying(server: str, rule: Rule | None = None) -> Iterator[Proxy]:
+def proxying(server: str, rule: Rule | None = None, rewrite: Rewrite | None = None) -> Iterator[Proxy]:
     """Run a proxy in front of a server (its URI), in a thread of its own."""
-    proxy = Proxy()
+    proxy = Proxy(rewrite=rewrite)
     if rule:
         proxy.rule = rule
     loop = asyncio.new_event_loop()
@@ -130,7 +145,14 @@ async def _one(proxy: Proxy, host: Any, port: Any, reader: asyncio.StreamReader,
     if "expect" in headers:
         writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     body = await _body(reader, headers)
-    answer = await _ask(host, port, _closing(head), body) if fault.forward else b""
+    forwarded = _closing(head, plain=proxy.rewrite is not None)
+    if fault.request_bytes is not None:
+        await _break_off(host, port, forwarded, body[: fault.request_bytes])
+        _reset(writer)
+        return
+    answer = await _ask(host, port, forwarded, body) if fault.forward else b""
+    if proxy.rewrite and answer:
+        answer = _rewritten(answer, proxy.rewrite)
     if fault.silent:
         await asyncio.Event().wait()
     if fault.status is not None:
@@ -141,13 +163,41 @@ async def _one(proxy: Proxy, host: Any, port: Any, reader: asyncio.StreamReader,
         answer += fault.body
     writer.write(answer if fault.reply_bytes is None else answer[: fault.reply_bytes])
     await writer.drain()
+    proxy.answered += 1
     if fault.reply_bytes is not None:
         _reset(writer)
 
 
-def _closing(head: bytes) -> bytes:
-    """The head of a request after whose answer the server closes, so that the answer's end is known."""
-    kept = [line for line in head.split(b"\r\n")[:-2] if not re.match(rb"(?i)(connection|expect):", line)]
+def _rewritten(answer: bytes, rewrite: Rewrite) -> bytes:
+    """An answer with another body, and the length that goes with it."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    lines = head.split(b"\r\n")
+    if any(re.match(rb"(?i)transfer-encoding: *chunked", line) for line in lines):
+        body = _unchunked(body)
+    new = rewrite(body)
+    if new == body:
+        return answer
+    kept = [line for line in lines if not re.match(rb"(?i)(content-length|transfer-encoding):", line)]
+    return b"\r\n".join([*kept, b"Content-Length: %d" % len(new), b"", new])
+
+
+def _unchunked(body: bytes) -> bytes:
+    parts = []
+    while body:
+        size, _, body = body.partition(b"\r\n")
+        length = int(size.split(b";")[0], 16)
+        parts.append(body[:length])
+        body = body[length + 2 :]
+    return b"".join(parts)
+
+
+def _closing(head: bytes, *, plain: bool) -> bytes:
+    """The head of a request after whose answer the server closes, so that the answer's end is known.
+
+    With `plain`, the answer is not to be compressed.
+    """
+    dropped = rb"(?i)(connection|expect|accept-encoding):" if plain else rb"(?i)(connection|expect):"
+    kept = [line for line in head.split(b"\r\n")[:-2] if not re.match(dropped, line)]
     return b"\r\n".join([*kept, b"Connection: close", b"", b""])
 
 
@@ -169,6 +219,14 @@ async def _ask(host: Any, port: Any, head: bytes, body: bytes) -> bytes:
         return await reader.read(-1)
     finally:
         writer.close()
+
+
+async def _break_off(host: Any, port: Any, head: bytes, body: bytes) -> None:
+    """Send a server a part of a request, then nothing more."""
+    _, writer = await asyncio.open_connection(host, port)
+    writer.write(head + body)
+    await writer.drain()
+    _reset(writer)
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:

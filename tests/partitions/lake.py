@@ -40,11 +40,17 @@ class Lake:
         path.write_text(json.dumps(head | {"schema": [object_]}))
         self.settings["contract_path"] = str(path)
 
-    def load(self, records: Iterable[Record], schema: Mapping[str, Any] | None = None, **settings: Any) -> RunReport:
+    def load(
+        self,
+        records: Iterable[Record],
+        schema: Mapping[str, Any] | None = None,
+        keys: Sequence[str] = (),
+        **settings: Any,
+    ) -> RunReport:
         """Load records of stream `t`; without a schema every member may be anything."""
         rows = list(records)
         properties = schema or {name: {} for row in rows for name in row}
-        lines = [{"type": "SCHEMA", "stream": "t", "schema": {"properties": properties}, "key_properties": []}]
+        lines = [{"type": "SCHEMA", "stream": "t", "schema": {"properties": properties}, "key_properties": list(keys)}]
         lines += [{"type": "RECORD", "stream": "t", "record": row} for row in rows]
         return self.run("".join(json.dumps(line) + "\n" for line in lines).encode(), **settings)
 

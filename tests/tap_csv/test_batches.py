@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tap_adapters.common.errors import FileError, SettingsError
 from tap_adapters.csv import batch_files, exact
-from tap_adapters.csv.errors import FileError, SettingsError
 from tests.tap_csv.conftest import Messages, Run, Sync, entry
 
 FORMATS = [

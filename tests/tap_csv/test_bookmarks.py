@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tap_adapters.csv import stream
+from tap_adapters.common import stream
 from tests.tap_csv.conftest import Messages, Sync, entry
 
 OLD = 1_600_000_000 * 10**9
@@ -23,7 +23,7 @@ def _age(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Give a file an old time, and let so much time pass that its change time is old too."""
     os.utime(path, ns=(OLD, OLD))
     now = time.time_ns()
-    monkeypatch.setattr("tap_adapters.csv.bookmarks.time.time_ns", lambda: now + 3600 * 10**9)
+    monkeypatch.setattr("tap_adapters.common.bookmarks.time.time_ns", lambda: now + 3600 * 10**9)
 
 
 def test_the_bookmark_holds_time_and_size(sync: Sync, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,7 +119,7 @@ def test_a_state_follows_each_complete_file(sync: Sync, tmp_path: Path) -> None:
 def test_the_states_of_many_files_are_few_but_the_last_is_complete(
     sync: Sync, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "FEW_FILES", 3)
+    monkeypatch.setattr(stream, "FEW_ITEMS", 3)
     for number in range(20):
         (tmp_path / f"{number:02}.csv").write_text("id\n1\n")
     messages = sync(entry("*.csv"))

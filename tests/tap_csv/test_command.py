@@ -113,7 +113,7 @@ BAD_SETTINGS: dict[str, tuple[Any, str]] = {
     "kind": ({"files": [entry("a.csv", keys="id")]}, "'files[0].keys': expected `array | null`"),
     "incomplete": ({"files": [{"entity": "rows"}]}, "missing required field `path`"),
     "no array": ({"files": {"entity": "rows"}}, "'files' must be an array"),
-    "policy": ({"files": [entry("a.csv", on_ragged_row="drop")]}, "on_ragged_row' must be 'error' or 'skip'"),
+    "policy": ({"files": [entry("a.csv", on_ragged_row="drop")]}, "on_ragged_row' must be one of error, skip"),
     "type": ({"files": [entry("a.csv", types={"a": "int"})]}, "'files[0].types.a' must be one of integer"),
     "unknown column": ({"files": [entry("a.csv", types={"b": "integer"})]}, "names column 'b', which no file has"),
     "encoding": ({"files": [entry("a.csv", encoding="utf-9")]}, "encoding' is not the name of a text encoding"),

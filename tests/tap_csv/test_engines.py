@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tap_adapters.common.errors import FileError
 from tap_adapters.csv import encode, exact, quick
 from tap_adapters.csv.encode import json_lines
-from tap_adapters.csv.errors import FileError
 from tap_adapters.csv.exact import Records, exact_rows, first_record
 from tap_adapters.csv.layout import Dialect, Layout, Rows
 from tap_adapters.csv.parse import read_rows

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tap_adapters.csv.errors import FileError, SettingsError
+from tap_adapters.common.errors import FileError, SettingsError
 from tests.tap_csv.conftest import Sync, entry
 
 ROWS = [{"id": "1", "name": "Zoë"}, {"id": "2", "name": "Łódź 😀"}]

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_adapters.csv.errors import FileError, SettingsError
-from tap_adapters.csv.values import UnfitError, kind_of, typed
+from tap_adapters.common.errors import FileError, SettingsError
+from tap_adapters.common.values import UnfitError, kind_of, typed
 from tests.tap_csv.conftest import Sync, entry
 
 GOOD: list[tuple[str, str, Any]] = [

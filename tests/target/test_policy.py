@@ -3,64 +3,23 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from target_dativo_iceberg.contract.model import Contract, Field, Kind, Type
 from target_dativo_iceberg.contract.policy import PRESETS, VALID, Action, Klass, policy_of
 from target_dativo_iceberg.errors import SettingsError
 from tests.readback import Tables
+from tests.target.orders import ALL, CONSTRAINT, GOOD, MISSING, REPEATED, TYPE, UNKNOWN, contract, lines
 from tests.target.running import Ended, Target
-
-SCHEMA = {
-    "type": "SCHEMA",
-    "stream": "orders",
-    "key_properties": ["id"],
-    "schema": {
-        "properties": {
-            "id": {"type": "integer"},
-            "amount": {"type": ["null", "integer"]},
-            "state": {"type": ["null", "string"]},
-            "extra": {"type": ["null", "string"]},
-        }
-    },
-}
-GOOD = {"id": 1, "amount": 5, "state": "new"}
-TYPE = {"id": 2, "amount": "many", "state": "new"}
-CONSTRAINT = {"id": 3, "amount": -5, "state": "new"}
-MISSING = {"id": 4, "amount": 5}
-UNKNOWN = {"id": 5, "amount": 5, "state": "new", "extra": "e", "more": [1]}
-REPEATED = {"id": 1, "amount": 6, "state": "new"}
-ALL = [GOOD, TYPE, CONSTRAINT, MISSING, UNKNOWN, REPEATED]
-
-
-def _contract(folder: Path, **more: Any) -> str:
-    properties: list[dict[str, Any]] = [
-        {"name": "id", "logicalType": "integer", "primaryKey": True, "required": True},
-        {"name": "amount", "logicalType": "integer", "logicalTypeOptions": {"minimum": 0}},
-        {"name": "state", "logicalType": "string", "required": True},
-    ]
-    for found in properties:
-        found.update(more.pop(found["name"], {}))
-    schema = [{"name": "orders", "properties": properties, **more}]
-    base = {"apiVersion": "v3.1.0", "kind": "DataContract", "id": "c", "version": "1.0.0", "status": "active"}
-    path = folder / "orders.yaml"
-    path.write_text(yaml.safe_dump({**base, "schema": schema}))
-    return str(path)
-
-
-def _lines(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [SCHEMA, *({"type": "RECORD", "stream": "orders", "record": r} for r in records)]
 
 
 def _load(target: Target, records: list[dict[str, Any]], **settings: Any) -> Ended:
     if "contract_path" not in settings:
-        settings["contract_path"] = _contract(target.folder)
+        settings["contract_path"] = contract(target.folder)
     child = target.start(**settings)
-    child.feed(*_lines(records))
+    child.feed(*lines(records))
     return child.wait()
 
 
@@ -141,15 +100,15 @@ def test_a_field_overrides_its_class_and_a_rule_overrides_both(target: Target, r
 
 
 def test_a_critical_element_is_never_nulled_or_kept(target: Target, rows: Any) -> None:
-    contract = _contract(target.folder, amount={"criticalDataElement": True})
-    _load(target, [GOOD, TYPE, CONSTRAINT], on_violation="warn", contract_path=contract)
+    contract_path = contract(target.folder, amount={"criticalDataElement": True})
+    _load(target, [GOOD, TYPE, CONSTRAINT], on_violation="warn", contract_path=contract_path)
     assert [r["id"] for r in rows()] == [1]
     assert Tables(target.warehouse).count("orders__quarantine") == 2
 
 
 def test_the_contract_says_what_a_property_causes(target: Target, rows: Any) -> None:
     own = {"customProperties": [{"property": "dativo.onViolation", "value": "drop"}]}
-    ended = _load(target, [GOOD, TYPE], contract_path=_contract(target.folder, amount=own))
+    ended = _load(target, [GOOD, TYPE], contract_path=contract(target.folder, amount=own))
     assert [r["id"] for r in rows()] == [1]
     assert ended.stream("orders")["dropped"] == 1
 
@@ -162,7 +121,7 @@ def test_a_primary_key_that_repeats_fails_when_strict(target: Target) -> None:
 
 def test_keys_of_a_schema_without_contract_may_repeat(target: Target) -> None:
     child = target.start()
-    child.feed(*_lines([GOOD, REPEATED]))
+    child.feed(*lines([GOOD, REPEATED]))
     assert child.wait().code == 0
     assert Tables(target.warehouse).count("orders") == 2
 
@@ -172,37 +131,37 @@ def _check(**more: Any) -> list[dict[str, Any]]:
 
 
 def test_a_check_of_the_run_that_fails_publishes_nothing(target: Target) -> None:
-    contract = _contract(target.folder, quality=_check(mustBeGreaterThan=5))
-    ended = _load(target, [GOOD], contract_path=contract)
+    contract_path = contract(target.folder, quality=_check(mustBeGreaterThan=5))
+    ended = _load(target, [GOOD], contract_path=contract_path)
     assert (ended.code, target.published()) == (1, {})
     assert "quality check 'few' failed: measured 1, expected" in ended.errors[0]
 
 
 def test_a_check_of_severity_warning_is_reported(target: Target) -> None:
-    contract = _contract(target.folder, quality=_check(mustBeGreaterThan=5, severity="warning"))
-    ended = _load(target, [GOOD], contract_path=contract)
+    contract_path = contract(target.folder, quality=_check(mustBeGreaterThan=5, severity="warning"))
+    ended = _load(target, [GOOD], contract_path=contract_path)
     assert ended.code == 0
     assert [(c["id"], c["status"], c["measured"]) for c in ended.stream("orders")["checks"]] == [("few", "warn", 1)]
 
 
 def test_a_sql_rule_sees_the_rows_of_the_run(target: Target) -> None:
     rule = {"id": "sum", "type": "sql", "query": "SELECT sum(amount) FROM {object}", "mustBe": 5}
-    contract = _contract(target.folder, quality=[rule])
-    assert _load(target, [GOOD], contract_path=contract).code == 0
-    ended = _load(target, [{**GOOD, "amount": 6}], contract_path=contract)
+    contract_path = contract(target.folder, quality=[rule])
+    assert _load(target, [GOOD], contract_path=contract_path).code == 0
+    ended = _load(target, [{**GOOD, "amount": 6}], contract_path=contract_path)
     assert ended.code == 1
     assert "'sum' failed" in ended.errors[0]
     assert Tables(target.warehouse).count("orders") == 1
 
 
 def test_protected_columns_are_written_protected_everywhere(target: Target, rows: Any) -> None:
-    contract = _contract(target.folder, state={"classification": "pii"})
+    contract_path = contract(target.folder, state={"classification": "pii"})
     privacy = {"rules": [{"match": {"classification": "pii"}, "action": "hash"}]}
     secret = "c4n4ry-state"
     ended = _load(
         target,
         [{**GOOD, "state": secret}, {"id": 2, "amount": -1, "state": secret}],
-        contract_path=contract,
+        contract_path=contract_path,
         on_violation="quarantine",
         privacy=privacy,
         privacy_key="00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
@@ -217,10 +176,10 @@ def test_protected_columns_are_written_protected_everywhere(target: Target, rows
 
 
 def test_protection_cannot_end_unnoticed(target: Target) -> None:
-    contract = _contract(target.folder, state={"classification": "pii"})
+    contract_path = contract(target.folder, state={"classification": "pii"})
     privacy = {"rules": [{"match": {"classification": "pii"}, "action": "redact"}]}
-    assert _load(target, [GOOD], contract_path=contract, privacy=privacy).code == 0
-    ended = _load(target, [{**GOOD, "id": 2}], contract_path=contract)
+    assert _load(target, [GOOD], contract_path=contract_path, privacy=privacy).code == 0
+    ended = _load(target, [{**GOOD, "id": 2}], contract_path=contract_path)
     assert ended.code == 1
     assert "column 'state' is protected by 'redact'" in ended.errors[0]
 
@@ -255,4 +214,4 @@ def test_what_cannot_be_is_refused_at_start(stated: Any, message: str) -> None:
 def test_a_required_column_is_never_nulled() -> None:
     required = Field("a", Type(Kind.STRING), required=True)
     policy = policy_of({"type": "null_value"}, _CONTRACT)
-    assert policy.action(Klass.TYPE, required, "type") is Action.QUARANTINE
+    assert policy.action(Klass.TYPE, [("a", required)], "type") is Action.QUARANTINE

@@ -51,6 +51,10 @@ class Run:
 
     def rows(self, first: pa.Array, second: pa.Array | None) -> pa.Array:
         """Return the positions of those keys that are in the run."""
+        return self.pairs(first, second)[0]
+
+    def pairs(self, first: pa.Array, second: pa.Array | None) -> tuple[pa.Array, pa.Array]:
+        """Return the positions of those keys that are in the run, each with the position of its equal in the run."""
         group = pc.shift_right(first, _shift(self.bits)).cast(pa.int64())
         start = self.starts.take(group).cast(pa.int64())
         count = pc.subtract(self.starts.take(pc.add(group, 1)).cast(pa.int64()), start)
@@ -66,7 +70,7 @@ class Run:
             hits = pc.indices_nonzero(same)
             key, member = key.take(hits), member.take(hits)
             same = pc.equal(self.second.take(member), second.take(key))
-        return key.filter(same)
+        return key.filter(same), member.filter(same)
 
 
 def placed(first: pa.Array, bits: int = 2 * _DIGIT) -> pa.Array:

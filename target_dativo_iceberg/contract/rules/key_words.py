@@ -54,8 +54,8 @@ class KeyReader:
 
     def __init__(self, columns: Sequence[str]) -> None:
         self._columns = tuple(columns)
-        self._whole = _Multilinear()
-        self._parts = tuple(_Multilinear() for _ in columns)
+        self._whole = Multilinear()
+        self._parts = tuple(Multilinear() for _ in columns)
         # Multiplying by an odd number loses nothing and spreads keys evenly over the upper bits.
         self._odd = pa.scalar(secrets.randbits(64) | 1, pa.uint64())
 
@@ -141,15 +141,23 @@ def _exact(column: pa.Array) -> pa.Array | None:
     return None
 
 
-def _words(column: pa.Array, part: _Multilinear) -> list[pa.Array]:
+def _words(column: pa.Array, part: Multilinear) -> list[pa.Array]:
     """Return 32-bit words, as uint64 columns, that tell the values of a column apart."""
     exact = _exact(column)
-    return _halves([exact.view(pa.uint64())] if exact is not None else _column_hash(column, part))
+    return halves([exact.view(pa.uint64())] if exact is not None else _column_hash(column, part))
 
 
-def _column_hash(column: pa.Array, part: _Multilinear) -> tuple[pa.Array, pa.Array]:
+def column_words(column: pa.Array, part: Multilinear) -> tuple[pa.Array, pa.Array]:
+    """Return two 64-bit words for each value of a column without nulls: equal values have equal ones."""
+    exact = _exact(column)
+    if exact is None:
+        return _column_hash(column, part)
+    return exact.view(pa.uint64()), pa.repeat(pa.scalar(0, pa.uint64()), len(column))
+
+
+def _column_hash(column: pa.Array, part: Multilinear) -> tuple[pa.Array, pa.Array]:
     if pa.types.is_decimal128(column.type):
-        return part.hash(_halves(lanes(column)))
+        return part.hash(halves(lanes(column)))
     return _text_hash(column.cast(pa.binary()), part)
 
 
@@ -160,14 +168,15 @@ def lanes(column: pa.Array) -> list[pa.Array]:
     return [pc.list_element(pairs, 0), pc.list_element(pairs, 1)]
 
 
-def _halves(wide: Sequence[pa.Array]) -> list[pa.Array]:
+def halves(wide: Sequence[pa.Array]) -> list[pa.Array]:
+    """Return 64-bit words as twice as many of 32 bits."""
     return [half for lane in wide for half in (pc.bit_wise_and(lane, _LOW), pc.shift_right(lane, _HALF))]
 
 
 # ---- texts ----
 
 
-def _text_hash(values: pa.Array, part: _Multilinear) -> tuple[pa.Array, pa.Array]:
+def _text_hash(values: pa.Array, part: Multilinear) -> tuple[pa.Array, pa.Array]:
     """Hash texts by classes of length, so that a long one does not widen all others."""
     lengths = pc.binary_length(values)
     longest = pc.max(lengths).as_py() or 0
@@ -186,7 +195,7 @@ def _text_hash(values: pa.Array, part: _Multilinear) -> tuple[pa.Array, pa.Array
     return pc.scatter(pa.concat_arrays(first), place), pc.scatter(pa.concat_arrays(second), place)
 
 
-def _padded_hash(values: pa.Array, lengths: pa.Array, longest: int, part: _Multilinear) -> tuple[pa.Array, pa.Array]:
+def _padded_hash(values: pa.Array, lengths: pa.Array, longest: int, part: Multilinear) -> tuple[pa.Array, pa.Array]:
     width = max(4, -(-longest // 4) * 4)
     return part.hash([lengths.cast(pa.uint64()), *pieces(padded(values, lengths, width), width)])
 
@@ -211,12 +220,12 @@ def pieces(values: pa.Array, width: int) -> list[pa.Array]:
     return [pc.list_element(rows, i).cast(pa.uint64()) for i in range(width // 4)]
 
 
-def _digest_hash(values: pa.Array, lengths: pa.Array, part: _Multilinear) -> tuple[pa.Array, pa.Array]:
+def _digest_hash(values: pa.Array, lengths: pa.Array, part: Multilinear) -> tuple[pa.Array, pa.Array]:
     digests = [hashlib.blake2b(v, digest_size=16, key=part.secret).digest() for v in values.to_pylist()]
     return part.hash([lengths.cast(pa.uint64()), *pieces(pa.array(digests, pa.binary()), 16)])
 
 
-class _Multilinear:
+class Multilinear:
     """Four independent hashes of 32 bits, each the upper half of a sum of words times random numbers."""
 
     def __init__(self) -> None:

@@ -13,7 +13,8 @@ from target_dativo_iceberg.contract.findings import Findings, Violation, column_
 from target_dativo_iceberg.contract.model import Contract, Field, Rule, Severity
 from target_dativo_iceberg.contract.policy import Action, Klass, Policy, strongest
 from target_dativo_iceberg.contract.quality.thresholds import CheckResult
-from target_dativo_iceberg.contract.rules.check import Broken, Checker
+from target_dativo_iceberg.contract.rules.check import Broken, Checker, Compiled
+from target_dativo_iceberg.contract.rules.places import Places
 
 Reasons = Sequence[tuple[Violation, Action]]
 _OUT = (Action.FAIL, Action.QUARANTINE, Action.DROP)
@@ -60,7 +61,7 @@ class Judge:
         self.contract = contract
         self.policy = policy or Policy()
         self._checker = Checker(contract)
-        self._columns = {f.name: f for f in contract.fields}
+        self._places = Places(contract, list(self.policy.fields))
         self._actions = {r.id: r.action for f in contract.fields for r in _rules(f) if r.action}
         self._actions |= {c.id: c.action for c in contract.checks if c.action}
         self._reports_unknown = self.unknown_action in (Action.FAIL, Action.QUARANTINE, Action.RESCUE)
@@ -68,7 +69,7 @@ class Judge:
     @property
     def unknown_action(self) -> Action:
         """What a member that the contract does not have causes."""
-        return self.policy.action(Klass.UNKNOWN_FIELD, None, "unknown_field")
+        return self.policy.action(Klass.UNKNOWN_FIELD, (), "unknown_field")
 
     @property
     def keeps_unknown(self) -> bool:
@@ -89,7 +90,7 @@ class Judge:
                 reasons.setdefault(row, []).extend(_unknown(found)) if found.unknown else None
         warnings: Counter[str] = Counter()
         for broken in self._checker.broken(batch):
-            if broken.compiled.severity is Severity.WARNING:
+            if self._only_counts(broken.compiled):
                 warnings[broken.compiled.rule] += broken.rows.true_count
             else:
                 _add(reasons, broken)
@@ -110,14 +111,25 @@ class Judge:
 
     def action(self, violation: Violation) -> Action:
         """Return what a violation causes."""
-        column = self._columns.get(column_of(violation.path))
-        return self.policy.action(Klass(violation.klass), column, violation.rule, self._actions.get(violation.rule))
+        place = self._places.of(violation.path)
+        return self.policy.action(Klass(violation.klass), place, violation.rule, self._actions.get(violation.rule))
 
     def fails(self, result: CheckResult) -> bool:
         """Whether what came of an aggregate check ends the run."""
-        if result.status not in ("fail", "error") or result.severity is Severity.WARNING:
+        if result.status not in ("fail", "warn", "error"):
             return False
-        return self.policy.action(Klass.QUALITY, None, result.id, self._actions.get(result.id)) is Action.FAIL
+        if result.severity is Severity.WARNING and not self._has_action(result.id):
+            return False
+        return self.policy.action(Klass.QUALITY, (), result.id, self._actions.get(result.id)) is Action.FAIL
+
+    def _only_counts(self, rule: Compiled) -> bool:
+        """Whether a rule of severity warning is just reported: nobody gave it an action, its field is not critical."""
+        if rule.severity is not Severity.WARNING or self._has_action(rule.rule):
+            return False
+        return not any(f.critical for _, f in self._places.of(rule.path))
+
+    def _has_action(self, rule: str) -> bool:
+        return rule in self.policy.rules or rule in self._actions
 
     def _nulled(self, batch: pa.RecordBatch, marked: Mapping[int, Reasons]) -> pa.RecordBatch:
         """Null the columns whose values are nulled or rescued; unknown members inside them are neither."""

@@ -151,14 +151,15 @@ def test_the_same_job_started_twice_publishes_once(landing: Landing) -> None:
     assert landing.ids("orders") == [0, 1]
 
 
-def test_stale_branches_of_this_job_are_swept_and_no_others(landing: Landing) -> None:
+def test_fifty_stale_branches_of_this_job_are_swept_and_no_others(landing: Landing) -> None:
     job = f"nightly-{landing.branch[-12:]}"
     mine, other = (audited._owner(landing.branch, j) for j in (job, job + "-2"))
     elsewhere = audited._owner("another-branch", job)
     now = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     later = f"{datetime.now(UTC) + timedelta(days=1):%Y%m%dT%H%M%SZ}"
     old = "20200101T000000Z"
-    stale = {f"dativo-run.{mine}.{old}.1.aaaaaaaax", f"dativo-failed-audit.{mine}.{old}.{old}.1.aaaaaaaax"}
+    stale = {f"dativo-run.{mine}.{old}.{n}.aaaaaaaax" for n in range(49)}
+    stale |= {f"dativo-failed-audit.{mine}.{old}.{old}.1.aaaaaaaax"}
     fresh = {
         f"dativo-run.{mine}.{now}.1.aaaaaaaax",
         f"dativo-failed-audit.{mine}.{later}.{now}.1.aaaaaaaax",
@@ -171,6 +172,7 @@ def test_stale_branches_of_this_job_are_swept_and_no_others(landing: Landing) ->
         landing.nessie.create_branch(name, head)
     ended = landing.run([schema(), record(1), state({"id": 1})], publish="branch", job_id=job)
     assert ended.code == 0, ended.log
+    assert landing.ids("a") == [1]
     assert {n for n in landing.branches("dativo-") if job in n} == fresh
     assert all(name in ended.log for name in stale)
 

@@ -17,6 +17,7 @@ from dativo_ingest.stack import LocalStack
 from target_dativo_iceberg.nessie import NessieClient
 from tests.faults.proxy import DROP_REPLY, REFUSE, Fault, first, proxying
 from tests.nessie.lake import catalog_of
+from tests.nessie.publish.between import ended_with_one_line
 from tests.nessie.publish.landing import Landing, duckdb_on
 from tests.target.running import Ended, Server, record, schema, state
 
@@ -24,13 +25,6 @@ pytestmark = pytest.mark.nessie
 
 NO_BUCKET = b'<?xml version="1.0"?><Error><Code>NoSuchBucket</Code><Message>gone</Message></Error>'
 CANARY = "c4n4ry-v4lue"
-
-
-def _ended_with_one_line(ended: Ended) -> None:
-    assert ended.code == 1, ended.log
-    assert len(ended.errors) == 1, ended.log
-    assert "Traceback" not in ended.log
-    assert "fault of the target" not in ended.log
 
 
 # ---- frozen and killed ----
@@ -54,7 +48,7 @@ def test_a_frozen_server_ends_the_run_and_the_next_one_resumes(landing: Landing,
     with _frozen(landing.stack.processes[server].process.pid):
         child.feed(record(2), state({"id": 2}))
         ended = child.wait()
-    _ended_with_one_line(ended)
+    ended_with_one_line(ended)
     assert ended.states == [{"id": 1}]
     again = landing.run([schema(), record(2), state({"id": 2})])
     assert (again.code, again.states) == (0, [{"id": 2}])
@@ -75,6 +69,7 @@ def durable(warm: Server, tmp_path: Path) -> Iterator[Landing]:
                 os.kill(stack.processes[name].process.pid, signal.SIGKILL)
 
 
+@pytest.mark.timeout(240)  # five starts of servers
 def test_servers_killed_during_a_run_keep_what_was_promised(durable: Landing, tmp_path: Path) -> None:
     child = durable.start(epoch_max_seconds=1)
     child.feed(schema(), record(1), state({"id": 1}))
@@ -82,7 +77,7 @@ def test_servers_killed_during_a_run_keep_what_was_promised(durable: Landing, tm
     durable.stack.kill_nessie()
     child.feed(record(2), state({"id": 2}))
     ended = child.wait()
-    _ended_with_one_line(ended)
+    ended_with_one_line(ended)
     assert ended.states == [{"id": 1}]
     durable.stack.restart_nessie()
     assert durable.ids("a") == [1]
@@ -90,17 +85,29 @@ def test_servers_killed_during_a_run_keep_what_was_promised(durable: Landing, tm
     child = durable.start(epoch_max_seconds=1, request_timeout_seconds=2)
     child.feed(schema(), record(2), state({"id": 2}))
     child.until(lambda: child.states, "the next STATE")
-    os.kill(durable.stack.s3_pid, signal.SIGKILL)
+    durable.stack.kill_s3()
+    durable.stack.restart_s3()
     child.feed(record(3), state({"id": 3}))
+    child.until(lambda: len(child.states) > 1, "the STATE after the store's restart")
+    durable.stack.kill_s3()
+    child.feed(record(4), state({"id": 4}))
     ended = child.wait()
-    _ended_with_one_line(ended)
-    assert ended.states == [{"id": 2}]
+    ended_with_one_line(ended)
+    assert ended.states == [{"id": 2}, {"id": 3}]
     durable.stack.stop()
     with LocalStack.start(tmp_path / "stack") as again, duckdb_on(again) as reader:
         after = Landing(durable.server, again, durable.nessie, reader, tmp_path, "acme")
-        assert after.ids("a") == [1, 2]
-        assert after.run([schema(), record(3), state({"id": 3})]).code == 0
         assert after.ids("a") == [1, 2, 3]
+        assert after.run([schema(), record(4), state({"id": 4})]).code == 0
+        assert after.ids("a") == [1, 2, 3, 4]
+        again.kill_s3()  # weed takes its time to end otherwise
+
+
+@pytest.mark.parametrize("uri", ["http://127.0.0.1:9/api/v2", "http://nessie.invalid/api/v2"])
+def test_a_server_that_is_not_there_ends_the_run(landing: Landing, uri: str) -> None:
+    ended = landing.run([schema(), record(1), state({"id": 1})], nessie_uri=uri)
+    ended_with_one_line(ended)
+    assert (ended.out, "check the Nessie server" in ended.errors[0]) == (b"", True)
 
 
 # ---- wrong settings ----
@@ -161,7 +168,7 @@ def test_an_oauth_client_gets_in_on_both_of_nessies_interfaces(landing: Landing,
 
 
 def _refused(ended: Ended, named: str) -> None:
-    _ended_with_one_line(ended)
+    ended_with_one_line(ended)
     assert ended.out == b""
     assert named in ended.errors[0]
     assert CANARY not in ended.log

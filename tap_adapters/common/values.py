@@ -8,7 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from tap_adapters.csv.arrow import compute as pc
+from tap_adapters.common.arrow import compute as pc
+from tap_adapters.common.errors import SettingsError
 
 STRING = "string"
 TRUE = ("true", "t", "yes", "y", "1")
@@ -48,6 +49,19 @@ class UnfitError(Exception):
     def __init__(self, row: int) -> None:
         super().__init__()
         self.row = row
+
+
+def check_types(types: Mapping[str, str], place: str) -> None:
+    """Refuse a column type that there is not."""
+    for column, kind in types.items():
+        if kind not in KINDS:
+            raise SettingsError(f"Setting '{place}.types.{column}' must be one of {', '.join(KINDS)}.")
+
+
+def null_markers(null_values: list[str] | None, empty_is_null: bool | None) -> tuple[str, ...]:
+    """Return the texts that mean null by the settings of these names; an empty text is one unless it is said not to."""
+    markers = tuple(null_values or ())
+    return markers if empty_is_null is False else ("", *(marker for marker in markers if marker))
 
 
 def with_nulls(cells: pa.Array, markers: tuple[str, ...]) -> pa.Array:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tap_adapters.csv.errors import FileError
+from tap_adapters.common.errors import FileError
 
 SETTLED_SECONDS = 60
 """Age from which a file's times cannot be shared by a later write: far above the coarsest clock (FAT: 2 s)."""
@@ -65,6 +65,8 @@ def unchanged(path: Path, found: Fingerprint, entry: Any) -> dict[str, Any] | No
     """Return the bookmark to keep for a file that was read before and has not changed, else None."""
     if not isinstance(entry, dict):
         return None
+    if entry.keys() == {"last_modified"}:
+        return bookmark(path, found) if _not_newer(found, entry["last_modified"]) else None
     if (entry.get("mtime_ns"), entry.get("size")) != (found.mtime_ns, found.size):
         return None
     if "sha256" not in entry:
@@ -74,9 +76,61 @@ def unchanged(path: Path, found: Fingerprint, entry: Any) -> dict[str, Any] | No
     return {key: value for key, value in entry.items() if key != "sha256"} if found.settled else entry
 
 
+def _not_newer(found: Fingerprint, moment: Any) -> bool:
+    """Whether a file is as old as a bookmark of another program says, which knows the time alone.
+
+    A time without offset is this machine's.
+    """
+    try:
+        noted = datetime.fromisoformat(moment).astimezone(UTC)
+    except (TypeError, ValueError):
+        return False
+    return datetime.fromisoformat(found.last_modified) <= noted
+
+
 def _digest(path: Path) -> str:
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise FileError(f"{path}: cannot be read: {os.strerror(error.errno or 0)}.") from error
+
+
+class LocalFile:
+    """A file on disk as an item of a stream, as it is at this moment."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._found = fingerprint(path)
+
+    @property
+    def key(self) -> str:
+        """The path as configured."""
+        return str(self.path)
+
+    @property
+    def label(self) -> str:
+        """The path as configured."""
+        return str(self.path)
+
+    @property
+    def last_modified(self) -> str:
+        """The modification time as RFC 3339 in UTC."""
+        return self._found.last_modified
+
+    @property
+    def size(self) -> int:
+        """Its size in bytes."""
+        return self._found.size
+
+    def kept(self, entry: Any) -> dict[str, Any] | None:
+        """Return the bookmark to keep if the file has not changed since it was read, else None."""
+        return unchanged(self.path, self._found, entry)
+
+    def bookmark(self) -> dict[str, Any]:
+        """Return the bookmark of the file, to be asked for before it is read."""
+        return bookmark(self.path, self._found)
+
+    def changed(self) -> bool:
+        """Whether the file is another than at first."""
+        return not fingerprint(self.path).is_of(self._found)
