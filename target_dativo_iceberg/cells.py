@@ -66,7 +66,10 @@ def _cells(f: Field, values: Iterable[tuple[Any, str]]) -> Cells:
 
 def arrow_cells(f: Field, array: pa.Array) -> Cells:
     """Read values of a Parquet or Arrow column as if they had come as JSON."""
-    return _cells(f, ((value, _encoded(value)) for value in _like_json(array)))
+    # Decimals without a scale are integers in JSON, which a double holds only up to 2**53.
+    whole = pa.types.is_decimal(plain(array).type) and plain(array).type.scale <= 0
+    values = _like_json(array)
+    return _cells(f, ((int(v) if whole and v is not None else v, _encoded(v)) for v in values))
 
 
 def json_lines(batch: pa.RecordBatch) -> pa.BinaryArray:

@@ -27,6 +27,7 @@ _LEVELS = {
 }
 _TORN = re.compile(rb'\s*\{\s*"(type|record|state)"')
 """How a message begins; a line like that which is no JSON is a message that was lost, not a line of a log."""
+_LACKING = "The source sent a {} message without what the protocol wants in it."
 _INCOMPLETE = "INCOMPLETE"
 _CONFIG = "config.json"
 
@@ -110,7 +111,11 @@ class Source:
         except msgspec.DecodeError:
             self._not_a_message(line)
             return
-        if message.type == p.LOG:
+        if message.type == p.RECORD:
+            if message.record is None:
+                raise SourceFailed(_LACKING.format(p.RECORD))
+            messages.append(message)
+        elif message.type == p.LOG:
             self._log(message.log)
         elif message.type == p.TRACE:
             self._trace(message.trace)
@@ -129,7 +134,7 @@ class Source:
             self._strange_lines += bool(line.strip())
             return
         if kind in p.KNOWN:
-            raise SourceFailed(f"The source sent a {kind} message without what the protocol wants in it.")
+            raise SourceFailed(_LACKING.format(kind))
 
     # ---- what the source says of itself ----
 

@@ -86,16 +86,13 @@ def files(path: str | Path) -> tuple[Path, ...]:
     return shown
 
 
-def choose(
-    contracts: ContractSet, stream: str, mapping: Mapping[str, str], *, only_stream: bool = False
-) -> Contract | None:
+def choose(contracts: ContractSet, stream: str, mapping: Mapping[str, str]) -> Contract | None:
     """Return the contract of a stream, None if there is none.
 
     Args:
         contracts: what `load` returned.
         stream: name of the Singer stream.
         mapping: stream → name or physicalName of a schema object; it decides before names do.
-        only_stream: the tap sends no other stream; a set of one contract is then meant for it, whatever its name.
 
     Raises:
         ContractError: the mapping names an object that is not there.
@@ -109,8 +106,6 @@ def choose(
         known = [contract.name for contract in contracts.contracts]
         hint = nearest(wanted, known, f"use one of {', '.join(known)}")
         raise ContractError(f"contract_map gives stream '{stream}' an object that no contract has", hint)
-    if only_stream and not mapping and len(contracts.contracts) == 1:
-        return contracts.contracts[0]
     return None
 
 

@@ -112,14 +112,6 @@ def test_a_mapping_to_nothing_is_refused(contracts: ContractSet) -> None:
         choose(contracts, "visits", {"visits": "peple"})
 
 
-def test_a_single_contract_is_for_a_single_stream_only(tmp_path: Path, contracts: ContractSet) -> None:
-    single = load(_write(tmp_path / "alone", "c.yaml", "orders"))
-    assert choose(single, "export", {}) is None
-    assert _name(choose(single, "export", {}, only_stream=True)) == "orders"
-    assert choose(single, "export", {"other": "orders"}, only_stream=True) is None
-    assert choose(contracts, "export", {}, only_stream=True) is None
-
-
 def test_all_own_contracts_load_and_carry_their_rules() -> None:
     loaded = [contract for name in ALL_CONTRACTS for contract in load(CONTRACTS / name, {}).contracts]
     assert len(ALL_CONTRACTS) >= 10

@@ -19,7 +19,7 @@ RESULTS = frozenset(
     }
 )  # fmt: skip
 # Why a block may stand on a page without being run: `not-run:reason`.
-REASONS = frozenset({"installs-packages", "another-target"})
+REASONS = frozenset({"needs-openssl-3"})
 _FENCE = re.compile(r"^(`{3,})(.*)$")
 _HEADING = re.compile(r"^#{1,6} (.+)$")
 _TABLE = re.compile(r"^<!-- table: (\w+) -->$")

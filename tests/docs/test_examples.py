@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,10 +10,10 @@ import pytest
 from duckdb import DuckDBPyConnection
 
 from tests.docs.examples import Example
-from tests.docs.pages import COMMANDS, INPUTS, REASONS, RESULTS, Section, sections
-from tests.target.running import Target
+from tests.docs.pages import COMMANDS, INPUTS, REASONS, RESULTS, Block, Section, sections
+from tests.target.running import Target, record, schema
 
-PAGES = ("contracts.md", "quarantine.md", "singer.md")
+PAGES = ("contracts.md", "quarantine.md", "singer.md", "privacy.md")
 SECTIONS = [section for page in PAGES for section in sections(page) if section.blocks]
 
 
@@ -21,6 +22,29 @@ def test_an_example_does_what_the_page_says(
     section: Section, targets: Callable[[Path], Target], reader: DuckDBPyConnection, tmp_path: Path
 ) -> None:
     Example(section, targets, tmp_path, reader).run()
+
+
+@pytest.mark.parametrize(
+    ("role", "text", "message"),
+    [
+        ("jsonl rows", '{"id": 2}\n', 'line 2: the table holds\n{"id": 1}'),
+        ("text failed", "violation: …\n", "line 1: "),
+        ("jsonl states", "{}\n", "line 2: it says"),
+    ],
+)
+def test_a_page_that_is_wrong_fails(
+    role: str,
+    text: str,
+    message: str,
+    targets: Callable[[Path], Target],
+    reader: DuckDBPyConnection,
+    tmp_path: Path,
+) -> None:
+    messages = f"{json.dumps(schema('a', keys=()))}\n{json.dumps(record(1))}\n"
+    blocks = (Block("jsonl singer", (), messages, 1), Block(role, (), text, 2))
+    with pytest.raises(AssertionError) as wrong:
+        Example(Section("p.md", "p", blocks, ()), targets, tmp_path, reader).run()
+    assert str(wrong.value).startswith(f"docs/p.md, {message}")
 
 
 def test_every_block_is_run_or_has_a_known_reason_not_to_be() -> None:

@@ -60,6 +60,10 @@ ENDINGS: dict[str, tuple[list[dict[str, Any]], str]] = {
         [{"say": {"type": "RECORD", "record": {"stream": "users"}}}, {"sleep": 600}],
         "The source sent a RECORD message without what the protocol wants in it.",
     ),
+    "no record": (
+        [{"say": {"type": "RECORD"}}],
+        "The source sent a RECORD message without what the protocol wants in it.",
+    ),
     "no state": (
         [{"say": {"type": "STATE", "state": {"type": "STREAM", "stream": [SECRET]}}}],
         "The source sent a STATE that is not of the protocol; what was sent before it is good.",

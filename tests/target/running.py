@@ -166,11 +166,12 @@ class Target:
         self,
         *,
         argv: list[str] | None = None,
+        program: str = "target_dativo_iceberg.__main__",
         env: Mapping[str, str] | None = None,
         limits: Mapping[str, int] | None = None,
         **settings: Any,
     ) -> Child:
-        """Start a run. `argv` replaces the config file made of the settings."""
+        """Start a run of the target, or of another program. `argv` replaces the config file made of the settings."""
         self._runs += 1
         files = {kind: self.folder / f"run{self._runs}.{kind}" for kind in ("out", "err", "report", "config")}
         files["config"].write_text(
@@ -178,6 +179,7 @@ class Target:
         )
         request = {
             "argv": ["--config", str(files["config"])] if argv is None else argv,
+            "program": program,
             "env": dict(os.environ) | dict(env or {}),
             "cwd": str(self.folder),
             "limits": dict(limits or {}),

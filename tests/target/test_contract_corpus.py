@@ -143,11 +143,16 @@ _ICEBERG = {
 }
 
 
+def _metadata(target: Target, table: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Metadata of a table, and its schema."""
+    document = json.loads(Path(target.published()[table].removeprefix("file://")).read_text())
+    (schema,) = [s for s in document["schemas"] if s["schema-id"] == document["current-schema-id"]]
+    return document, schema
+
+
 def test_the_table_has_the_types_that_the_matrix_says(target: Target) -> None:
     _load(target, CONTRACTS / "type_matrix.yaml", _cases("type_matrix")[:1])
-    metadata = Path(target.published()["default.type_matrix"].removeprefix("file://"))
-    document = json.loads(metadata.read_text())
-    (schema,) = [s for s in document["schemas"] if s["schema-id"] == document["current-schema-id"]]
+    _, schema = _metadata(target, "default.type_matrix")
     assert len(schema["fields"]) == 82
     for field in schema["fields"]:
         if isinstance(field["type"], str):
@@ -155,6 +160,24 @@ def test_the_table_has_the_types_that_the_matrix_says(target: Target) -> None:
             assert field["type"].replace(", ", ",") == _ICEBERG.get(said, said)
         else:
             assert field["doc"].startswith(field["type"]["type"])
+
+
+def test_the_table_says_whose_it_is_and_what_is_in_it(target: Target) -> None:
+    _load(target, CONTRACTS / "everything.yaml", _cases("everything")[:2])
+    contract = load(CONTRACTS / "everything.yaml", {}).contracts[0]
+    document, schema = _metadata(target, "ferries.bookings_v2")
+    assert contract.properties.items() <= document["properties"].items()
+    assert {name: document["properties"][name] for name in ("governance.owner", "governance.retention_days")} == {
+        "governance.owner": "mara",
+        "governance.retention_days": "730",
+    }
+    columns = {field["name"]: field for field in schema["fields"]}
+    assert columns["passenger_email"]["doc"] == "Where the ticket goes."
+    assert columns["booking_id"]["doc"] == "Booking number"
+    key = [columns[name]["id"] for name in ("ferry_code", "booking_id")]
+    assert sorted(schema["identifier-field-ids"]) == sorted(key)
+    (spec,) = [s for s in document["partition-specs"] if s["spec-id"] == document["default-spec-id"]]
+    assert [(f["source-id"], f["transform"]) for f in spec["fields"]] == [(columns["booked_at"]["id"], "day")]
 
 
 def test_checks_of_every_kind_and_operator_are_taken_on_the_corpus(target: Target) -> None:

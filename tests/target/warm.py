@@ -2,12 +2,15 @@
 
 Importing them costs two seconds; the tests of edges run the target some hundred times. The child is the real
 command from `main()` on: its own standard streams, environment, limits, signals and exit code.
+Instead of the target a request may name the module of a command, such as `target_dativo_iceberg.replay`.
 
 Run as `python warm.py FD`, FD being a socket: one JSON object a message, with the descriptors of stdin, stdout, stderr.
 """
 
 from __future__ import annotations
 
+import gc
+import importlib
 import json
 import os
 import resource
@@ -16,16 +19,23 @@ import sys
 from typing import Any
 
 LONGEST = 1 << 20
+TARGET = "target_dativo_iceberg.__main__"
 
 
-def serve(control: socket.socket) -> None:
-    """Answer requests until the other side closes; in a forked child, return to run the target."""
+def serve(control: socket.socket) -> str:
+    """Answer requests until the other side closes; in a forked child, return the module to run."""
 
     import target_dativo_iceberg.contract
+    import target_dativo_iceberg.plan
     import target_dativo_iceberg.publish
+    import target_dativo_iceberg.replay
     import target_dativo_iceberg.tables
     import target_dativo_iceberg.target  # noqa: F401
 
+    # What is imported is out of the garbage collector's sight: a child that ends would go through all of it, and copy
+    # it, which takes longer than a load.
+    gc.collect()
+    gc.freeze()
     while True:
         text, descriptors, _flags, _address = socket.recv_fds(control, LONGEST, 3)
         if not text:
@@ -36,7 +46,7 @@ def serve(control: socket.socket) -> None:
             if pid == 0:
                 control.close()
                 become(request, descriptors)
-                return
+                return str(request["program"])
             for descriptor in descriptors:
                 os.close(descriptor)
             answer: dict[str, Any] = {"pid": pid}
@@ -65,7 +75,11 @@ def ended(pid: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    serve(socket.socket(fileno=int(sys.argv[1])))
-    from target_dativo_iceberg.__main__ import main
+    name = serve(socket.socket(fileno=int(sys.argv[1])))
+    main = importlib.import_module(name).main
+    if name == TARGET:
+        main()
+    else:
+        from target_dativo_iceberg.command import program
 
-    main()
+        program(main)

@@ -44,8 +44,10 @@ def cast(array: pa.Array, type_: Type) -> Cast:
     """
     if array.null_count == len(array):
         return pa.nulls(len(array), arrow_type(type_)), None
+    of_map = pa.types.is_map(array.type)
     array = plain(array)
     try:
+        refuse(of_map and type_.kind is Kind.LIST)  # which plain arrays would make of it
         return _CASTS[type_.kind](array, type_)
     except (UnsureError, pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
         return pa.nulls(len(array), arrow_type(type_)), array.is_valid()

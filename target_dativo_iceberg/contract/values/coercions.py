@@ -75,6 +75,8 @@ def counted(array: pa.Array, type_: Type) -> Mapping[str, int]:
 
 
 def _count(array: pa.Array, type_: Type, found: Counter[str]) -> None:
+    if array.null_count == len(array):
+        return  # whatever its type: a file may have any for a column without values
     if type_.kind is Kind.STRUCT:
         members = dict(zip([f.name for f in array.type], array.flatten(), strict=True))
         for f in type_.fields:
