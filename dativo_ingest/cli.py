@@ -51,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     version = metadata.version("target-dativo-iceberg")
     parser.add_argument("--version", action="version", version=f"dativo {version}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    _add_jobs(commands)
     _add_check(commands)
     for name, text in _PROGRAMS.items():
         commands.add_parser(name, help=text)
@@ -58,15 +59,34 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_jobs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from dativo_ingest.commands.jobs import add_jobs  # noqa: PLC0415 - so that each command can be used alone
+    from dativo_ingest.commands.run import add_run  # noqa: PLC0415 - as above
+
+    add_run(commands)
+    add_jobs(commands)
+
+
 def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    text = "lint contracts and print their canonical form; exit code 2 when one cannot be enforced"
+    from dativo_ingest.commands.common import add_job_options  # noqa: PLC0415 - as above
+
+    text = "check jobs with their source, servers and tables, or lint contracts; exit code 2 when one cannot be used"
     check = commands.add_parser("check", help=text, description=text)
-    check.add_argument("paths", nargs="+", metavar="PATH", help="contract file, or folder of contracts")
-    check.add_argument("--json", action="store_true", help="print one JSON object")
-    check.set_defaults(run=_check)
+    check.add_argument("paths", nargs="*", metavar="PATH", help="contract file, or folder of contracts")
+    add_job_options(check, required=False)
+    check.add_argument("--quick", action="store_true", help="look at files and servers only, not at source and tables")
+    check.add_argument("--no-install", action="store_true", help="do not install a tap in order to ask it")
+    check.set_defaults(run=_check, parser=check)
 
 
 def _check(arguments: argparse.Namespace) -> int:
+    jobs = arguments.config or arguments.job_dir
+    if bool(jobs) == bool(arguments.paths):
+        arguments.parser.error("give jobs (--config, --job-dir) or contracts (PATH)")
+    if jobs:
+        from dativo_ingest.commands.check import check  # noqa: PLC0415 - as above
+
+        return check(arguments)
     from target_dativo_iceberg.contract.__main__ import main as contracts  # noqa: PLC0415 - YAML only for this command
 
     return contracts(["check", *(["--json"] if arguments.json else []), "--", *arguments.paths])

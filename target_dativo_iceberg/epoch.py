@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from target_dativo_iceberg import names, quarantine
 from target_dativo_iceberg.errors import ViolationError
+from target_dativo_iceberg.journal import Note, no_note
 from target_dativo_iceberg.row_groups import GROUP_BYTES, fills_group
 
 if TYPE_CHECKING:
@@ -202,7 +203,12 @@ class Epoch:
     # ---- the end ----
 
     def publish(
-        self, counts: Mapping[str, StreamReport], state: str, previous: str, audits: Sequence[Audit] = ()
+        self,
+        counts: Mapping[str, StreamReport],
+        state: str,
+        previous: str,
+        audits: Sequence[Audit] = (),
+        note: Note = no_note,
     ) -> None:
         """Publish the epoch and enter files and snapshots in its counts.
 
@@ -212,6 +218,7 @@ class Epoch:
             previous: SHA-256 of the STATE before.
             audits: what is asked of the tables before readers see them: by publisher `branch` of the branch that is
                 to be merged, by `commit` of the tables as they are and the files that are to be added.
+            note: is told the checkpoint and the tables before they change.
 
         Raises:
             ViolationError: an audit failed; nothing of the epoch is visible.
@@ -222,7 +229,7 @@ class Epoch:
             self._flush(table)
             self._run(lambda t=table: self._finish(t))  # type: ignore[misc]
         self._wait()
-        snapshots = self._encoder.submit(self._publish, counts, state, previous, audits).result()
+        snapshots = self._encoder.submit(self._publish, counts, state, previous, audits, note).result()
         for table in self._tables.values():
             self._enter(table, counts, snapshots)
             if table.upsert is not None:
@@ -233,7 +240,7 @@ class Epoch:
             self._tasks.pop(0).result()
 
     def _publish(
-        self, counts: Mapping[str, StreamReport], state: str, previous: str, audits: Sequence[Audit]
+        self, counts: Mapping[str, StreamReport], state: str, previous: str, audits: Sequence[Audit], note: Note
     ) -> dict[str, int]:
         from target_dativo_iceberg import publish  # noqa: PLC0415 - PyIceberg loads on this thread
 
@@ -254,6 +261,7 @@ class Epoch:
         ]
         if not changes:
             return {}
+        note(checkpoint.key, checkpoint.text(), [".".join(c.destination.identifier) for c in changes])
         store = self._store.result()
         if settings.publish == "branch":
             from target_dativo_iceberg import audited  # noqa: PLC0415 - only for Nessie

@@ -31,6 +31,7 @@ from target_dativo_iceberg.errors import (
     ViolationError,
 )
 from target_dativo_iceberg.interrupts import Interrupts
+from target_dativo_iceberg.journal import check_completed, noting
 from target_dativo_iceberg.limits import check_count, check_share, violation_error
 from target_dativo_iceberg.machine import beginning_threads
 from target_dativo_iceberg.messages import ActivateVersion, BatchFiles, Block, Reader, Records, Schema, State
@@ -142,6 +143,7 @@ class Loader:
                 self._idle()
             else:
                 self._take(block)
+        check_completed(self._settings.completion_path)
         self._publish(final=True)
         self.report.finished = True
 
@@ -394,7 +396,8 @@ class Loader:
             self._store.result()  # a warehouse that cannot be used ends the run, even one without rows
             return
         audits = [stream.audit for stream in self._streams.values() if stream.ordered.table_checks]
-        self._epoch.publish(self._open, self._hash(state), self._last_state, audits)
+        note = noting(self._settings.journal_path, state.value if state else None)
+        self._epoch.publish(self._open, self._hash(state), self._last_state, audits, note)
         self.report.published(self._open)
         self._epoch, self._open = None, {}
         for stream in self._streams.values():

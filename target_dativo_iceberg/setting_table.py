@@ -343,6 +343,22 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("tenant_id", "string", None, "Tenant, written to snapshots.", "run"),
     Setting("report_path", "string", None, "File that receives the run report as JSON.", "run"),
     Setting(
+        "journal_path",
+        "string",
+        None,
+        "File that receives each epoch's STATE before its publish, so that after a crash `dativo` can find out which "
+        "STATE the tables stand at. Needs `job_id`.",
+        "run",
+    ),
+    Setting(
+        "completion_path",
+        "string",
+        None,
+        "File that whoever runs the tap makes when it has ended well. When the input ends and the file is not there, "
+        "the open epoch is dropped and the run fails.",
+        "run",
+    ),
+    Setting(
         "stream_settings",
         "json",
         {},

@@ -81,6 +81,8 @@ class Settings:
     run_id: str = ""
     tenant_id: str | None = None
     report_path: str | None = None
+    journal_path: str | None = None
+    completion_path: str | None = None
     stream_settings: Overrides = field(default_factory=dict)
     mapping: Mapping[str, Any] = field(default_factory=dict)
 
@@ -187,6 +189,12 @@ def _problems(settings: Settings) -> Iterable[tuple[str, str]]:
         yield from _nessie_problems(settings)
     elif settings.branch or settings.base_branch or settings.publish == "branch":
         yield "settings 'branch', 'base_branch' and publish 'branch' need 'nessie_uri'", "branches are Nessie's"
+    yield from _missing(settings)
+
+
+def _missing(settings: Settings) -> Iterable[tuple[str, str]]:
+    if settings.journal_path and not settings.job_id:
+        yield "setting 'journal_path' needs 'job_id'", "name the job: its checkpoint is kept under that name"
     if settings.contract_path is None and (
         settings.contract_map or any(s.require_contract for s in settings.variants())
     ):

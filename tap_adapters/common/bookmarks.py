@@ -65,6 +65,8 @@ def unchanged(path: Path, found: Fingerprint, entry: Any) -> dict[str, Any] | No
     """Return the bookmark to keep for a file that was read before and has not changed, else None."""
     if not isinstance(entry, dict):
         return None
+    if entry.keys() == {"last_modified"}:
+        return bookmark(path, found) if _not_newer(found, entry["last_modified"]) else None
     if (entry.get("mtime_ns"), entry.get("size")) != (found.mtime_ns, found.size):
         return None
     if "sha256" not in entry:
@@ -72,6 +74,18 @@ def unchanged(path: Path, found: Fingerprint, entry: Any) -> dict[str, Any] | No
     if entry["sha256"] != _digest(path):
         return None
     return {key: value for key, value in entry.items() if key != "sha256"} if found.settled else entry
+
+
+def _not_newer(found: Fingerprint, moment: Any) -> bool:
+    """Whether a file is as old as a bookmark of another program says, which knows the time alone.
+
+    A time without offset is this machine's.
+    """
+    try:
+        noted = datetime.fromisoformat(moment).astimezone(UTC)
+    except (TypeError, ValueError):
+        return False
+    return datetime.fromisoformat(found.last_modified) <= noted
 
 
 def _digest(path: Path) -> str:

@@ -1,0 +1,114 @@
+"""`dativo run`: start jobs, one or a folder of them, and say how they ended."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+from dativo_ingest import exit_codes
+from dativo_ingest.commands.common import add_job_options, options_of, print_json, print_table, private_umask, said
+from dativo_ingest.errors import ConfigError
+from dativo_ingest.events import Events
+from dativo_ingest.run import Surroundings, run_job
+from dativo_ingest.startup import Options, Prepared, start
+
+Report = Mapping[str, Any]
+_HEAD = ("tenant", "job", "status", "read", "good", "quarantined", "seconds", "error")
+
+
+def add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    text = "run a job, or all jobs of a folder; exit code 0 success, 1 partial, 2 failure, of a folder the worst"
+    parser = commands.add_parser("run", help=text, description=text)
+    add_job_options(parser)
+    parser.add_argument("--parallel", type=_at_least_one, default=1, metavar="N", help="jobs at once (default: 1)")
+    parser.add_argument("--no-install", action="store_true", help="fail when a tap is not installed yet")
+    parser.set_defaults(run=run)
+
+
+def _at_least_one(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ValueError
+    return value
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command and return its exit code."""
+    events, stopped = Events(), Stopped()
+    with private_umask(), stopped.handled():
+        options = options_of(arguments)
+        return said(events, lambda: _run(arguments, options, events, stopped))
+
+
+def _run(arguments: argparse.Namespace, options: Options, events: Events, stopped: Stopped) -> int:
+    prepared = start(options, events)
+    around = Surroundings(options.places, options.environment, stopped.event, install=not arguments.no_install)
+    with ThreadPoolExecutor(arguments.parallel, "job") as pool:
+        reports = list(pool.map(lambda one: _one(one, around), prepared))
+    code = exit_codes.worst(report["exit_code"] for report in reports)
+    if arguments.json:
+        print_json({"exit_code": code, "jobs": reports}, events)
+    else:
+        print_table(_HEAD, [_row(report) for report in reports], events)
+    return code if stopped.signal is None else 128 + stopped.signal
+
+
+def _one(one: Prepared, around: Surroundings) -> Report:
+    if one.ready is not None and not around.stop.is_set():
+        return run_job(one.ready, around, one.events)
+    problems = one.error.problems if isinstance(one.error, ConfigError) else ()
+    return {
+        "job": one.file.name if one.file else one.path.stem,
+        "tenant": one.file.tenant if one.file else None,
+        "exit_code": exit_codes.FAILURE,
+        "status": exit_codes.WORDS[exit_codes.FAILURE],
+        "cause": one.error.code if one.error else "interrupted",
+        "error": str(one.error) if one.error else "the run was stopped before the job was started",
+        "problems": [str(problem) for problem in problems],
+        "target": {},
+    }
+
+
+def _row(report: Report) -> Sequence[object]:
+    totals = report["target"].get("totals", {})
+    error = (report.get("error") or "").splitlines()
+    numbers = [totals.get(name, 0) for name in ("records", "good", "quarantined")]
+    return [
+        report["tenant"] or "-",
+        report["job"],
+        report["status"],
+        *numbers,
+        report.get("seconds", "-"),
+        error[0] if error else "",
+    ]
+
+
+class Stopped:
+    """SIGTERM and SIGINT: the first stops all jobs in order, a second ends this process and, by the kernel, theirs."""
+
+    def __init__(self) -> None:
+        self.event = threading.Event()
+        self.signal: int | None = None
+
+    @contextmanager
+    def handled(self) -> Iterator[None]:
+        """Handle the signals."""
+        before = {one: signal.signal(one, self._arrived) for one in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for one, handler in before.items():
+                signal.signal(one, handler)
+
+    def _arrived(self, number: int, _frame: object) -> None:
+        if self.signal is not None:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        self.signal = number
+        self.event.set()

@@ -1,0 +1,156 @@
+"""`dativo run` of CSV jobs: real Meltano, real tap, real target, tables read back by DuckDB."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from dativo_ingest.cli import main
+from tests.dativo.project import ROOT, Project
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def test_first_load_second_load_and_nothing_new(project: Project) -> None:
+    project.csv(1, 2, 3)
+    job = project.job()
+    first = project.run(job)
+    assert first.code == 0, first.err
+    assert project.ids() == [1, 2, 3]
+    state = project.state_of()
+    assert set(state) == {"file_data/a.csv", "singer"}
+    assert state["file_data/a.csv"] == {"last_modified": "2023-11-14T22:13:23.000000Z"}
+    assert list(state["singer"]["state"]["bookmarks"]) == ["orders"]
+
+    project.csv(4, 5, name="b.csv")
+    second = project.run(job)
+    assert second.code == 0, second.err
+    assert second.json["jobs"][0]["target"]["totals"]["records"] == 2
+    assert project.ids() == [1, 2, 3, 4, 5]
+
+    pointers = project.tables().pointers()
+    third = project.run(job)
+    assert third.code == 0, third.err
+    assert third.json["jobs"][0]["target"]["totals"]["records"] == 0
+    assert project.tables().pointers() == pointers
+    wanted = [
+        "startup_begin",
+        "tenant_inferred",
+        "secrets_loaded",
+        "env_validated",
+        "infra_validated",
+        "state_initialized",
+        "job_validated",
+        "startup_complete",
+        "job_started",
+        "extraction_started",
+    ]
+    assert [name for name in third.names() if name in wanted] == wanted
+    assert third.names()[-1] == "job_finished"
+    assert all(e["tenant_id"] == "acme" for e in third.events if e.get("job_name"))
+
+
+def test_what_a_run_leaves_is_the_owners_alone(project: Project) -> None:
+    project.csv(1)
+    assert project.run(project.job()).code == 0
+    for path in [project.of_job(), *project.of_job().rglob("*")]:
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+    left = {p.name for p in (project.of_job() / "meltano").iterdir()}
+    assert left <= {".meltano", ".gitignore", "bin", "meltano.yml", "state", "cache"}
+    assert not (project.of_job() / "meltano" / ".meltano" / "run").exists()
+
+
+@pytest.mark.parametrize(("mode", "code", "ids"), [("quarantine", 1, [1, 3]), ("strict", 2, [])])
+def test_a_row_that_breaks_the_contract(project: Project, mode: str, code: int, ids: list[int]) -> None:
+    path = project.csv(1, 2, 3)
+    path.write_text(path.read_text().replace("2,ada", "2,"))
+    ended = project.run(project.job(schema_validation_mode=mode))
+    assert ended.code == code, ended.err
+    assert project.ids() == ids
+    (job,) = ended.json["jobs"]
+    if mode == "quarantine":
+        assert [json.loads(r["_record"])["id"] for r in project.tables().rows("shop.orders__quarantine")] == ["2"]
+        assert job["cause"] is None
+        assert "singer" in project.state_of()
+    else:
+        assert job["cause"] == "violation"
+        assert not (project.of_job() / "state.json").exists()
+
+
+def test_rows_of_which_none_is_good_are_a_failure(project: Project) -> None:
+    path = project.csv(1, 2)
+    path.write_text(path.read_text().replace("ada", ""))
+    ended = project.run(project.job(schema_validation_mode="quarantine"))
+    assert (ended.code, ended.json["jobs"][0]["cause"]) == (2, "no_good_rows")
+    assert len(project.tables().rows("shop.orders__quarantine")) == 2
+
+
+def test_a_tap_that_dies_publishes_nothing_twice(project: Project) -> None:
+    good = project.csv(1, 2, name="a.csv")
+    bad = project.csv(3, name="b.csv")
+    bad.write_text(bad.read_text() + "4,mallory\n")
+    os.utime(bad, (1_700_000_000, 1_700_000_000))
+    job = project.job()
+    ended = project.run(job)
+    assert ended.code == 2
+    (report,) = ended.json["jobs"]
+    assert report["cause"] == "source"
+    assert "b.csv" in report["error"]
+    assert "mallory" not in ended.err + ended.out
+    assert project.ids() == []
+    bad.write_text(good.read_text().replace("1,", "3,").replace("2,", "4,"))
+    assert project.run(job).code == 0
+    assert project.ids() == [1, 2, 3, 4]
+
+
+def test_the_job_is_tried_again_for_what_may_pass_and_not_for_what_cannot(project: Project) -> None:
+    project.csv(1)
+    project.environment["DATIVO_MELTANO"] = str(_dying_meltano(project.folder))
+    again = {"max_retries": 2, "initial_delay_seconds": 0.01, "backoff_multiplier": 1}
+    ended = project.run(project.job(retry_config=again))
+    assert (ended.code, ended.json["jobs"][0]["attempts"]) == (2, 3)
+    assert ended.names().count("retry_attempt") == 2
+    ended = project.run(project.job(retry_config=again | {"retryable_exit_codes": [7]}))
+    assert ended.json["jobs"][0]["attempts"] == 1
+    patterns = {"retryable_exit_codes": [7], "retryable_error_patterns": ["out of luck"]}
+    ended = project.run(project.job(retry_config=again | patterns))
+    assert ended.json["jobs"][0]["attempts"] == 3
+    del project.environment["DATIVO_MELTANO"]
+    path = project.csv(1)
+    path.write_text(path.read_text().replace("ada", ""))
+    ended = project.run(project.job(retry_config=again))
+    assert (ended.json["jobs"][0]["cause"], ended.json["jobs"][0]["attempts"]) == ("violation", 1)
+
+
+def _dying_meltano(folder: Path) -> Path:
+    path = folder / "meltano"
+    path.write_text("#!/bin/sh\necho 'out of luck' >&2\nexit 1\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_meltano_that_is_not_there_is_one_line(project: Project) -> None:
+    project.csv(1)
+    project.environment["DATIVO_MELTANO"] = "no-such-meltano"
+    ended = project.run(project.job())
+    assert ended.code == 2
+    assert ended.said("job_error") == [
+        "Meltano is not found: install it (pipx install meltano), or set DATIVO_MELTANO to its path"
+    ]
+
+
+def test_the_shipped_job_runs_from_a_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("assets", "examples", "jobs"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATIVO_MELTANO", str(ROOT / ".venv-meltano/bin/meltano"))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    assert main(["run", "--config", "jobs/acme/csv_orders.yaml"]) == 1
+    out = capsys.readouterr().out
+    assert out.splitlines()[1].split()[:6] == ["acme", "csv_orders", "partial", "3", "2", "1"]
