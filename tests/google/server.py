@@ -53,6 +53,7 @@ class Google(ThreadingHTTPServer):
         self.docs: dict[str, Doc] = {}
         self.faults: list[Fault] = []
         self.cuts: list[int] = []
+        self.held: threading.Event | None = None
         self.page_size = 1000
         self.incomplete = False
         self.requests: list[str] = []
@@ -188,6 +189,10 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in (headers | {"Content-Length": str(len(content))}).items():
             self.send_header(name, value)
         self.end_headers()
+        if self.server.held is not None:
+            self.wfile.write(content[:10])
+            self.server.held.wait(60)
+            content = content[10:]
         cut = self.server.cuts.pop(0) if self.server.cuts else None
         self.wfile.write(content[:cut])
         if cut is not None:

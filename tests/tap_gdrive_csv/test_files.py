@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -115,6 +123,24 @@ def test_a_download_that_breaks_off_again_and_again_is_an_error(google: Google, 
         sync({"file_id": "f1"})
 
 
+def test_a_signal_ends_a_download_and_removes_the_copy(google: Google, tmp_path: Path) -> None:
+    google.add(Doc("f1", "a.csv", b"id\n" + b"1\n" * 50))
+    google.held = threading.Event()
+    config = google.settings(files=[{"entity": "rows", "file_id": "f1"}])
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "tmp").mkdir()
+    command = [sys.executable, "-m", "tap_adapters.gdrive_csv", "--config", "config.json"]
+    environment = os.environ | {"TMPDIR": str(tmp_path / "tmp")}
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL) as tap:
+        while not _downloads(google):
+            assert tap.poll() is None
+            time.sleep(0.01)
+        tap.send_signal(signal.SIGTERM)
+        assert tap.wait(timeout=60) == 128 + signal.SIGTERM
+    google.held.set()
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
 def test_a_copy_that_is_not_what_was_listed_is_an_error(google: Google, sync: Sync) -> None:
     class Shifting(Doc):
         def metadata(self) -> dict[str, Any]:
@@ -141,7 +167,7 @@ def test_discovery_takes_the_beginning_of_a_big_file_and_all_of_it_if_that_is_no
     assert [list(row)[1] for row in (sync({"file_id": "f2"}).records()[0],)] == ["x" * 30 + "\n" + "y" * 50]
 
 
-def test_batches_are_written_as_tap_csv_writes_them(google: Google, sync: Sync, tmp_path: Any) -> None:
+def test_batches_are_written_as_tap_csv_writes_them(google: Google, sync: Sync, tmp_path: Path) -> None:
     google.add(Doc("f1", "a.csv", b"id\n1\n2\n"))
     storage = {"root": f"file://{tmp_path}/batches"}
     messages = sync({"file_id": "f1"}, batch_config={"encoding": {"format": "jsonl"}, "storage": storage})
