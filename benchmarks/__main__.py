@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from benchmarks import data, machine, report, suite
+from benchmarks import data, machine, report, suite, upserts
 from benchmarks.cases import Result
 from benchmarks.readback import Mismatch
 from benchmarks.shapes import SHAPES
@@ -16,6 +16,9 @@ def main() -> int:
         print(data.make(asked.shape, asked.records, asked.bad).path)
         return 0
     try:
+        if asked.what == "upsert":
+            _upsert(large=asked.large)
+            return 0
         {"quick": _quick, "full": _full}[asked.what]()
     except (suite.Failed, Mismatch) as error:
         print(f"benchmark failed: {error}", file=sys.stderr)
@@ -27,6 +30,8 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     kinds = parser.add_subparsers(dest="what", required=True)
     kinds.add_parser("quick", help="our target beside a plain SDK sink, a few minutes")
+    merged = kinds.add_parser("upsert", help="upsert beside PyIceberg's Table.upsert")
+    merged.add_argument("--large", action="store_true", help="also into ten million rows")
     kinds.add_parser("full", help="all shapes and peers; writes benchmarks/results/latest.json and docs/benchmarks.md")
     made = kinds.add_parser("data", help="make a stream and print its path")
     made.add_argument("shape", choices=SHAPES)
@@ -35,10 +40,15 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _upsert(*, large: bool) -> None:
+    print("", *upserts.lines(list(upserts.cases(large=large))), sep="\n")
+
+
 def _quick() -> None:
     results = suite.quick()
     _print(results)
     suite.insist(results)
+    _upsert(large=False)
     print(
         f"- rates are compared, not times: sdk-sink was given {suite.PEER_RECORDS:,} records, "
         "and start-up is a larger part of its run; the rates with that time taken off are the fairer ones"

@@ -67,6 +67,12 @@ def iceberg(work: Path, stream: Stream) -> Loaded:
     )
 
 
+def query(work: Path, table: str, what: str) -> tuple[int, ...]:
+    """Return aggregates over a table of the SQL catalog in the work folder."""
+    with closing(_connect()) as connection:
+        return tuple(int(value) for value in _count(connection, _catalogued(work)[table], what))
+
+
 def parquet(work: Path, stream: Stream) -> Loaded:
     """Count the rows of the Parquet files in the work folder."""
     with closing(duckdb.connect()) as connection:
