@@ -3,7 +3,7 @@
 | dialect | who speaks it | bookmark of a stream |
 |---|---|---|
 | `sdk` | taps on the Singer SDK | `replication_key`, `replication_key_value`, or `partitions` of such |
-| `pipelinewise` | pipelinewise's and singer-io's database taps | the same two, or `log_file`, `log_pos`, `gtid` |
+| `pipelinewise` | pipelinewise's and singer-io's database taps | the same two, or a place in a log |
 | `keyed` | singer-io's API taps | the cursor under the name of its key |
 | `files` | the file taps of this package | `files`: a bookmark for each file |
 """
@@ -42,9 +42,11 @@ def sdk(streams: Streams, keys: Mapping[str, str]) -> Cursors:
 
 
 def pipelinewise(streams: Streams, keys: Mapping[str, str]) -> Cursors:
-    """Return the cursors of a database tap in pipelinewise's dialect; a place in the binary log is no date."""
+    """Return the cursors of a database tap in pipelinewise's dialect; a place in a log is no date."""
 
     def cursor(_stream: str, bookmark: Bookmark) -> Any:
+        if "lsn" in bookmark:
+            return f"lsn:{bookmark['lsn']}"
         if bookmark.get("gtid"):
             return f"gtid:{bookmark['gtid']}"
         if bookmark.get("log_file"):
@@ -54,6 +56,8 @@ def pipelinewise(streams: Streams, keys: Mapping[str, str]) -> Cursors:
     def made(stream: str, value: Any) -> Bookmark:
         kind, _, place = value.partition(":") if isinstance(value, str) else ("", "", "")
         file, _, position = place.rpartition(":")
+        if kind == "lsn" and place.isdecimal():
+            return {"lsn": int(place)}
         if kind == "gtid" and place:
             return {"gtid": place}
         if kind == "binlog" and file and position.isdecimal():

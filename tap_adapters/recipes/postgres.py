@@ -1,11 +1,11 @@
-"""PostgreSQL by meltanolabs-tap-postgres, a process of its own under its own licence (Elastic 2.0)."""
+"""PostgreSQL by cursor: meltanolabs-tap-postgres, a process of its own under its own licence (Elastic 2.0)."""
 
 from __future__ import annotations
 
 from tap_adapters.cursors import sdk
-from tap_adapters.errors import SourceError
 from tap_adapters.extractor import Extractor
 from tap_adapters.recipes.plugin import Plugin, settings
+from tap_adapters.recipes.postgres_log import postgres_log
 from tap_adapters.recipes.tables import read_connection, read_tables, selection
 from tap_adapters.source import Source
 from tap_adapters.strategies import BY_LOG, by_column
@@ -59,13 +59,9 @@ def postgres(source: Source) -> Extractor:
         SourceError: what `source` says cannot be mapped.
 
     """
-    given = PLUGIN.given(source, ("batch_size",))
     if source.incremental and source.incremental.strategy in BY_LOG:
-        raise SourceError(
-            "PostgreSQL cannot be read by strategy 'cdc'",
-            "source.incremental.strategy",
-            "tap-postgres lets the server forget changes before they are published; use updated_at",
-        )
+        return postgres_log(source)
+    given = PLUGIN.given(source, ("batch_size",))
     required = () if source.connection.get("dsn") else ("host", "database", "user")
     config = read_connection(source, _CONNECTION, required)
     if "ssl_mode" in config and config["ssl_mode"] == "disable":

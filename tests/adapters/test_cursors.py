@@ -109,6 +109,15 @@ def test_an_sdk_state_names_objects_and_takes_the_partition_that_is_furthest_beh
     assert moved["shop-users"] == state["bookmarks"]["shop-users"]
 
 
+def test_a_place_in_a_write_ahead_log_is_a_cursor_that_comes_back() -> None:
+    state = {"bookmarks": {"shop-orders": {"lsn": 24063304, "xmin": None, "version": 1}}}
+    cursors = pipelinewise(STREAMS, {})
+    entries = cursors.entries(state, AT)
+    assert entries == {"object_orders": {"cursor": "lsn:24063304", "last_sync": AT}}
+    assert cursors.imported(entries) == {"bookmarks": {"shop-orders": {"lsn": 24063304}}}
+    assert cursors.shifted(state, 9) == state
+
+
 def test_places_in_a_binary_log_are_cursors_that_come_back() -> None:
     state = {
         "bookmarks": {

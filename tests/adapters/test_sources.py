@@ -91,7 +91,7 @@ def test_names_that_are_not_known_come_back_with_the_nearest() -> None:
         ("postgres", "file_modified_time", "cannot be read by strategy 'file_modified_time'"),
         ("csv", "updated_at", "cannot be read by strategy 'updated_at'"),
         ("postgres", "updated", "did you mean 'updated_a"),
-        ("postgres", "cdc", "before they are published"),
+        ("postgres", "cdc", "make the slot pipelinewise_shop_NAME for plugin wal2json"),
         ("stripe", "cdc", "cannot be read by strategy 'cdc'"),
         ("postgres", "updated_at", "needs a cursor"),
     ],
@@ -132,6 +132,28 @@ def test_postgres_tables_become_streams_with_columns_and_keys() -> None:
         "ssl_enable": True,
         "ssl_mode": "require",
         "ssl_certificate_authority": "/ca.pem",
+    }
+
+
+def test_the_log_of_postgres_is_read_by_a_tap_that_keeps_its_slot() -> None:
+    found = made(
+        "postgres",
+        incremental=Incremental("cdc"),
+        connection={**DB, "sslmode": "require"},
+        options={"tap_config": {"tap_id": "orders", "replication_method": "LOG_BASED"}},
+    )
+    assert found.package == "pipelinewise-tap-postgres==2.1.0"
+    assert found.metadata == {"public-orders": {"replication-method": "LOG_BASED"}}
+    assert found.config == {
+        "host": "db",
+        "port": 5432,
+        "dbname": "shop",
+        "user": "reader",
+        "password": SECRET,
+        "filter_schemas": "public",
+        "ssl": "true",
+        "tap_id": "orders",
+        "logical_poll_total_seconds": 60,
     }
 
 
