@@ -145,8 +145,8 @@ def _record(message: _Message, where: str) -> bytes:
 def _usual(stream: str, record: bytes, extracted: Any, version: Any) -> bytes:
     """Return a RECORD line whose members are in the usual order."""
     tail = b',"time_extracted":' + json.dumps(extracted).encode() if isinstance(extracted, str) else b""
-    if isinstance(version, int) and not isinstance(version, bool):
-        tail += b',"version":' + str(version).encode()
+    if isinstance(version, (int, str)):
+        tail += b',"version":' + json.dumps(version).encode()
     return b'{"type":"RECORD","stream":' + json.dumps(stream).encode() + b',"record":' + record + tail + b"}\n"
 
 

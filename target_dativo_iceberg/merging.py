@@ -90,7 +90,9 @@ class Merging:
         summary = {"dativo.rows-updated": str(self._updated), "dativo.rows-unchanged": str(self._unchanged)}
         removes = self._rewriting.removes if self._rewriting else ()
         retired = self._retired
-        return Merged(files, removes, summary | retired.summary, retired.deleted, retired.marked)
+        if self._activation is not None or self._rows.deleted_at is not None:
+            summary |= retired.summary
+        return Merged(files, removes, summary, retired.deleted, retired.marked)
 
     def _candidates(self) -> Sequence[FileScanTask]:
         """Return the files that may hold keys of the epoch, by bounds and partitions."""

@@ -119,8 +119,7 @@ class Retired:
     @property
     def summary(self) -> dict[str, str]:
         """Snapshot properties, for people."""
-        counts = {"dativo.rows-deleted": self.deleted, "dativo.rows-marked-deleted": self.marked}
-        return {name: str(count) for name, count in counts.items() if count}
+        return {"dativo.rows-deleted": str(self.deleted), "dativo.rows-marked-deleted": str(self.marked)}
 
     def __add__(self, other: Retired) -> Retired:
         """Add the counts."""

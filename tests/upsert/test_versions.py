@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from target_dativo_iceberg import publish
-from target_dativo_iceberg.errors import ContractError
+from target_dativo_iceberg.errors import ContractError, ViolationError
 from target_dativo_iceberg.report import RunReport
 from tests.partitions.lake import Lake, files
 
@@ -260,6 +260,46 @@ def _before_commit(patch: pytest.MonkeyPatch, rival: Callable[[], Any]) -> None:
         commit(*args)
 
     patch.setattr(publish, "commit", late)
+
+
+def test_checks_of_the_table_see_it_without_the_older_rows(lake: Lake) -> None:
+    check = {
+        "id": "three",
+        "metric": "rowCount",
+        "mustBeLessOrEqualTo": 3,
+        "customProperties": [{"property": "dativo.scope", "value": "table"}],
+    }
+    columns = [{"name": "id", "logicalType": "integer"}, {"name": "s", "logicalType": "string"}]
+    lake.contract(columns, quality=[check])
+    lake.settings["hard_delete"] = True
+    _run(lake, _schema(), *(_record(n, 1 + n // 2) for n in range(3)))
+    _run(lake, _schema(), _record(3, 3), _record(4, 3), _activate(2))
+    assert _ids(lake) == [2, 3, 4]
+    before = set(lake.folder.glob("warehouse/**/*.parquet"))
+    with pytest.raises(ViolationError, match="three"):
+        _run(lake, _schema(), *(_record(n, 4) for n in range(4)), _activate(4))
+    assert _ids(lake) == [2, 3, 4]
+    assert set(lake.folder.glob("warehouse/**/*.parquet")) == before
+
+
+@pytest.mark.parametrize("hard", [True, False])
+def test_any_versions_of_rows_that_are_added(hard: bool, lake: Lake) -> None:
+    pick = random.Random(f"append {hard}")
+    lake.settings |= {"hard_delete": hard, "sort_by": ["s"]}
+    model: list[tuple[int, int | None, bool]] = []
+    for run in range(8):
+        new = [(100 * run + n, pick.choice([None, 1, 2, 3, 4, 5]), True) for n in range(pick.choice([0, 1, 20]))]
+        version = pick.choice([None, 2, 3, 4, 6])
+        lines = [_record(number, own, pick.choice([None, "a", "b"])) for number, own, _ in new]
+        _run(lake, _schema(), *lines, *([_activate(version)] if version else []))
+        before = [(n, own, alive and not _is_old(own, version)) for n, own, alive in model]
+        model = [row for row in before if not hard or not _is_old(row[1], version)] + new
+        found = [(r["id"], r["_sdc_table_version"], r["_sdc_deleted_at"] is None) for r in _rows(lake)]
+        assert found == sorted(model, key=lambda row: row[0])
+
+
+def _is_old(own: int | None, version: int | None) -> bool:
+    return own is not None and version is not None and own < version
 
 
 # ---- deletes of log-based taps ----
