@@ -30,6 +30,8 @@ from target_dativo_iceberg.publish import Checkpoint, TableChange, landed, publi
 from target_dativo_iceberg.tables import Store
 
 if TYPE_CHECKING:
+    from pyiceberg.manifest import DataFile
+
     from target_dativo_iceberg.settings import Settings
 
 RUN_PREFIX, KEPT_PREFIX = "dativo-run.", "dativo-failed-audit."
@@ -65,14 +67,19 @@ def row_counts(changes: Sequence[TableChange]) -> Audit:
             snapshot = table.current_snapshot() if table else None
             summary = snapshot.summary if snapshot else None
             added = int(summary["added-records"] or 0) if summary and "added-records" in summary else 0
-            files = change.files if change.upsert is None else change.upsert.files
-            staged = sum(f.record_count for f in files)
+            staged = sum(f.record_count for f in _added(change))
             if added != staged:
                 name = ".".join(change.destination.identifier)
                 problems.append(f"table {name} got {added} rows, {staged} were staged")
         return problems
 
     return audit
+
+
+def _added(change: TableChange) -> Sequence[DataFile]:
+    if change.upsert is not None:
+        return change.upsert.files
+    return change.files if change.retirement is None else (*change.files, *change.retirement.files)
 
 
 def all_of(*audits: Audit) -> Audit:

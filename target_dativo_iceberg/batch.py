@@ -53,12 +53,12 @@ def _apart(plan: Plan, run: Run, good: pa.BooleanArray | None, *, screened: bool
 def _read_run(plan: Plan, run: Run, *, screened: bool) -> Typed:
     if plan.suspects and not screened and len(run) > _SHORT:
         return _screened(plan, run)
-    record = plan.parse(run.lines)
-    if record is None and not (plan.ignores_unknown or plan.keeps_unknown):
-        record = plan.parse_ignoring(run.lines)
-        plan.ignores_unknown = record is not None
-    if record is not None:
-        return _cast_record(plan, record, run)
+    columns = plan.parse(run.lines)
+    if columns is None and not (plan.ignores_unknown or plan.keeps_unknown):
+        columns = plan.parse_ignoring(run.lines)
+        plan.ignores_unknown = columns is not None
+    if columns is not None:
+        return _cast_record(plan, columns, run)
     if len(run) <= _SHORT:
         return read_slowly(plan, run.sources)
     if screened:
@@ -81,8 +81,7 @@ def _halves(plan: Plan, run: Run) -> Typed:
     )
 
 
-def _cast_record(plan: Plan, record: pa.StructArray, run: Run) -> Typed:
-    columns = {f.name: c for f, c in zip(record.type, record.flatten(), strict=True)}
+def _cast_record(plan: Plan, columns: Mapping[str, pa.Array], run: Run) -> Typed:
     found = _cast_columns(plan, plan.contract.fields, columns, len(run), lambda f, c: _read_texts(plan, f, c))
     unknown = found.unknown | (_left_out(plan, run.sources) if plan.ignores_unknown else frozenset())
     if found.unsure is None:

@@ -139,12 +139,14 @@ def _record(message: _Message, where: str) -> bytes:
     record = bytes(message.record)
     if not record.startswith(b"{"):
         raise InputError(f"{where} without a 'record' object", "mend the tap")
-    return _usual(message.stream, record, message.time_extracted)
+    return _usual(message.stream, record, message.time_extracted, message.version)
 
 
-def _usual(stream: str, record: bytes, extracted: Any) -> bytes:
+def _usual(stream: str, record: bytes, extracted: Any, version: Any) -> bytes:
     """Return a RECORD line whose members are in the usual order."""
     tail = b',"time_extracted":' + json.dumps(extracted).encode() if isinstance(extracted, str) else b""
+    if isinstance(version, (int, str)):
+        tail += b',"version":' + json.dumps(version).encode()
     return b'{"type":"RECORD","stream":' + json.dumps(stream).encode() + b',"record":' + record + tail + b"}\n"
 
 
@@ -159,7 +161,8 @@ def _lenient_record(line: bytes) -> bytes | None:
     stream = message.get("stream")
     if not isinstance(stream, str) or not isinstance(message.get("record"), dict):
         return None
-    return _usual(stream, Text(text).part("record").cut().encode(), message.get("time_extracted"))
+    record = Text(text).part("record").cut().encode()
+    return _usual(stream, record, message.get("time_extracted"), message.get("version"))
 
 
 def _state(message: _Message, where: str) -> State:

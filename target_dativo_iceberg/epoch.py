@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyiceberg.manifest import DataFile
 
+    from target_dativo_iceberg.activation import Activation
     from target_dativo_iceberg.arranged import Writer
     from target_dativo_iceberg.contract.model import Contract
-    from target_dativo_iceberg.publish import TableChange
+    from target_dativo_iceberg.publish import Checkpoint, TableChange
     from target_dativo_iceberg.quarantine import Rejected
     from target_dativo_iceberg.report import StreamReport
+    from target_dativo_iceberg.retirement import Retirement
     from target_dativo_iceberg.settings import Settings
     from target_dativo_iceberg.table_rows import Rows
     from target_dativo_iceberg.tables import Destination, Store
@@ -53,6 +55,8 @@ class _Table:
     destination: Destination | None = None
     writer: Writer | None = None
     upsert: Upsert | None = None
+    activation: Activation | None = None
+    retirement: Retirement | None = None
     files: list[DataFile] = field(default_factory=list)
 
     @property
@@ -121,6 +125,12 @@ class Epoch:
     def add(self, stream: str, batch: pa.RecordBatch) -> None:
         """Take accepted rows of a stream."""
         self._buffer(self._by_stream[stream], batch)
+
+    def activate(self, stream: str, activation: Activation) -> None:
+        """Have rows of older versions of a stream retired in this epoch; the highest version counts."""
+        table = self._by_stream[stream]
+        if table.activation is None or activation.version >= table.activation.version:
+            table.activation = activation
 
     def quarantine(self, stream: str, rejected: Sequence[Rejected]) -> None:
         """Take rejected records of a stream."""
@@ -199,6 +209,12 @@ class Epoch:
         if table.writer is not None:
             table.files += table.writer.finish()
             table.writer = None
+        if table.upsert is not None:
+            table.upsert.activation = table.activation
+        elif table.activation is not None:
+            from target_dativo_iceberg.retirement import Retirement  # noqa: PLC0415 - PyIceberg loads on this thread
+
+            table.retirement = Retirement(table.activation)
 
     # ---- the end ----
 
@@ -248,6 +264,7 @@ class Epoch:
         checkpoint = publish.Checkpoint(
             settings.job_id, settings.run_id, self.number, state, previous, int(time.time())
         )
+        store = self._store.result()
         changes = [
             publish.TableChange(
                 t.destination,
@@ -255,14 +272,15 @@ class Epoch:
                 summary=self._summary(t, counts),
                 upsert=t.upsert,
                 replaces_all=t.replaces_all,
+                retirement=t.retirement,
             )
             for t in self._tables.values()
-            if t.destination is not None and (_has_rows(t) or t.destination.creates or t.destination.evolves)
+            if t.destination is not None
+            and (_has_rows(t) or t.destination.creates or t.destination.evolves or _has_older(store, t, checkpoint))
         ]
         if not changes:
             return {}
         note(checkpoint.key, checkpoint.text(), [".".join(c.destination.identifier) for c in changes])
-        store = self._store.result()
         if settings.publish == "branch":
             from target_dativo_iceberg import audited  # noqa: PLC0415 - only for Nessie
 
@@ -295,9 +313,14 @@ class Epoch:
         if stream is None:
             return
         files = table.files if table.upsert is None else table.upsert.files
+        files = files if table.retirement is None else [*files, *table.retirement.files]
         stream.files += len(files)
         stream.file_bytes += sum(f.file_size_in_bytes for f in files)
         stream.snapshot_id = snapshots.get(".".join(table.identifier), stream.snapshot_id)
+        found = table.upsert or table.retirement
+        if found is not None and found.result is not None:
+            stream.deleted += found.result.deleted
+            stream.marked += found.result.marked
         stream.seconds += time.monotonic() - self._started
 
     def discard(self) -> None:
@@ -315,6 +338,8 @@ class Epoch:
                 table.writer.discard()
             if table.upsert is not None and table.destination is not None:
                 table.upsert.discard(table.destination)
+            if table.retirement is not None:
+                table.retirement.discard()
             if table.destination is not None:
                 for file in table.files:
                     _delete(table.destination, file.file_path)
@@ -322,6 +347,16 @@ class Epoch:
 
 def _has_rows(table: _Table) -> bool:
     return bool(table.files) or table.replaces_all or (table.upsert is not None and table.upsert.rows > 0)
+
+
+def _has_older(store: Store, table: _Table, checkpoint: Checkpoint) -> bool:
+    """Whether rows of older versions are to leave a table that gets none."""
+    from target_dativo_iceberg import publish  # noqa: PLC0415 - PyIceberg loads on this thread
+
+    if table.activation is None or table.destination is None:
+        return False
+    change = publish.TableChange(table.destination, upsert=table.upsert, retirement=table.retirement)
+    return bool(publish.settled(store, [change], checkpoint)[0].removes)
 
 
 def _on_branch(audit: Audit) -> Callable[[Store], Sequence[str]]:

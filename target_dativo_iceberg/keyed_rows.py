@@ -29,6 +29,7 @@ _ENTRY = pa.schema(
         ("digest_second", pa.uint64()),
     ]
 )
+_MORTAL = _ENTRY.append(pa.field("deleted_at", pa.int64()))
 
 
 class KeptBatches:
@@ -93,6 +94,8 @@ class Part:
         rows: number of the row of each, in the order of the run.
         digests: the two halves of the digest of each.
         superseded: numbers of rows that are not the last of their key.
+        deleted_at: of each, since when it is deleted, in microseconds since 1970; null if it is not. None when no row
+            of the table can say so.
 
     """
 
@@ -100,6 +103,7 @@ class Part:
     rows: pa.Array
     digests: tuple[pa.Array, pa.Array]
     superseded: pa.Array
+    deleted_at: pa.Array | None = None
 
 
 class KeyedRows:
@@ -109,17 +113,23 @@ class KeyedRows:
         key: names of the key's columns.
         compared: names of the columns by whose values rows are the same.
         batches: gives the rows, all columns of the table under its names, each time in the same order.
+        deleted_at: the timestamp column by which a row says that it is deleted, None when there is none.
 
     """
 
     def __init__(
-        self, key: Sequence[str], compared: Sequence[str], batches: Callable[[], Iterator[pa.RecordBatch]]
+        self,
+        key: Sequence[str],
+        compared: Sequence[str],
+        batches: Callable[[], Iterator[pa.RecordBatch]],
+        deleted_at: str | None = None,
     ) -> None:
         self.key = tuple(key)
+        self.deleted_at = deleted_at
         self._reader = KeyReader(key)
         self._digest = RowDigest(compared)
         self._batches = batches
-        self._entries = _Entries()
+        self._entries = _Entries(_ENTRY if deleted_at is None else _MORTAL)
         row = 0
         for batch in batches():
             self._entries.add(self._entry(batch, row))
@@ -148,7 +158,11 @@ class KeyedRows:
         keys = self.keys(batch)
         second = pa.repeat(pa.scalar(0, pa.uint64()), batch.num_rows) if keys.second is None else keys.second
         rows = pa.arange(row, row + batch.num_rows)
-        return pa.Table.from_arrays([keys.first, second, rows, *self.digests(batch)], schema=_ENTRY)
+        columns = [keys.first, second, rows, *self.digests(batch)]
+        if self.deleted_at is None:
+            return pa.Table.from_arrays(columns, schema=_ENTRY)
+        at = batch.column(self.deleted_at).cast(pa.int64())
+        return pa.Table.from_arrays([*columns, at], schema=_MORTAL)
 
     def close(self) -> None:
         """Give memory and disk space back."""
@@ -158,7 +172,8 @@ class KeyedRows:
 class _Entries:
     """Entries, in memory while they make one part, else on disk by the upper bits of their hash."""
 
-    def __init__(self) -> None:
+    def __init__(self, schema: pa.Schema) -> None:
+        self._schema = schema
         self._held: list[pa.Table] = []
         self._count = 0
         self._spill: Spill | None = None
@@ -175,7 +190,7 @@ class _Entries:
             self._put_away()
 
     def _put_away(self) -> None:
-        self._spill = self._spill or Spill(_ENTRY)
+        self._spill = self._spill or Spill(self._schema)
         table = pa.concat_tables(self._held).combine_chunks()
         self._held, self._count = [], 0
         bucket = pc.shift_right(table.column("first"), pa.scalar(64 - _BUCKET_BITS, pa.uint64())).cast(pa.uint16())
@@ -225,4 +240,6 @@ def _part(entries: pa.Table) -> Part:
     order = placed(first)
     run = run_of(first.take(order), plain(entries.column("second")).take(order))
     rows, *digests = (plain(entries.column(n)).take(order) for n in ("row", "digest_first", "digest_second"))
-    return Part(run, rows, (digests[0], digests[1]), superseded)
+    mortal = "deleted_at" in entries.column_names
+    at = plain(entries.column("deleted_at")).take(order) if mortal else None
+    return Part(run, rows, (digests[0], digests[1]), superseded, at)

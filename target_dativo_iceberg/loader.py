@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import pyarrow as pa
 
 from target_dativo_iceberg import log
+from target_dativo_iceberg.activation import Activation
 from target_dativo_iceberg.batch_files import pieces, root_paths
 from target_dativo_iceberg.completion import Completion
 from target_dativo_iceberg.epoch import Epoch
@@ -36,6 +37,7 @@ from target_dativo_iceberg.limits import check_count, check_share, violation_err
 from target_dativo_iceberg.machine import beginning_threads
 from target_dativo_iceberg.messages import ActivateVersion, BatchFiles, Block, Reader, Records, Schema, State
 from target_dativo_iceberg.progress import Progress
+from target_dativo_iceberg.record_stamp import Stamp, now, run_number
 from target_dativo_iceberg.report import RunReport, StreamReport
 from target_dativo_iceberg.stage import Staged, stage, stage_arrow
 from target_dativo_iceberg.streams import Stream, Streams
@@ -55,6 +57,7 @@ class _Position:
     """Where the open epoch began and the last STATE in it."""
 
     nbytes: int = 0
+    began: int = field(default_factory=now)
     since: float = field(default_factory=time.monotonic)
     state: State | None = None
     state_is_last: bool = False
@@ -95,6 +98,7 @@ class Loader:
         self._made = Streams(settings, contracts, self._scratch)
         self._streams: dict[str, Stream] = {}
         self._position = _Position()
+        self._began = self._position.began
         self._last_state = ""
         self._completion = Completion()
         self._epoch: Epoch | None = None
@@ -223,11 +227,12 @@ class Loader:
                 self._activate(message, line)
 
     def _activate(self, message: ActivateVersion, line: int) -> None:
-        self._completion.activated(message.stream, line)
-        stream = self._streams.get(message.stream)
-        if stream is not None and stream.settings.load_method != "overwrite":
-            method = stream.settings.load_method
-            log.once(f"stream '{message.stream}': ACTIVATE_VERSION changes nothing under load_method {method}")
+        for name in [message.stream] if self._maps is None else self._maps.names(message.stream):
+            self._completion.activated(name, line)
+            stream = self._streams.get(name)
+            if stream is not None and stream.obeys_versions:
+                found = Activation(message.version, run_number(self._began), now(), stream.settings.hard_delete)
+                self._bound(stream).activate(name, found)
 
     def _schema(self, message: Schema, line: int) -> None:
         """Bind a stream to its contract; what does not fit fails here, before its rows are read."""
@@ -279,9 +284,14 @@ class Loader:
         stream = self._stream(run.stream, run.line_number(0))
         if stream.settings.load_method == "overwrite" and not run.file:
             self._completion.began(run.stream, run.line_number(len(run.lines) - 1))
-        args = (stream.plan, stream.judge, run, stream.privacy)
+        args = (stream.plan, stream.judge, run, stream.privacy, self._stamp(stream))
         self._workers.submit(stream, run.nbytes, stage, *args, seals=not stream.ordered)
         self._collect()
+
+    def _stamp(self, stream: Stream) -> Stamp | None:
+        if not stream.settings.add_record_metadata:
+            return None
+        return Stamp(now(), self._position.began, self._began)
 
     def _stream(self, name: str, line: int) -> Stream:
         stream = self._streams.get(name)
@@ -302,12 +312,12 @@ class Loader:
                 self._stage_mapped(self._maps.batch(message.stream, piece, row, name))
 
     def _stage_piece(self, stream: Stream, piece: Records | pa.RecordBatch, row: int, name: str) -> None:
-        plan, judge, privacy, seals = stream.batch_plan, stream.judge, stream.privacy, not stream.ordered
+        plan, judge, seals = stream.batch_plan, stream.judge, not stream.ordered
+        about = (stream.privacy, self._stamp(stream))
         if isinstance(piece, Records):
-            self._workers.submit(stream, piece.nbytes, stage, plan, judge, piece, privacy, seals=seals)
+            self._workers.submit(stream, piece.nbytes, stage, plan, judge, piece, *about, seals=seals)
         else:
-            args = (plan, judge, piece, row, name, privacy)
-            self._workers.submit(stream, piece.nbytes, stage_arrow, *args, seals=seals)
+            self._workers.submit(stream, piece.nbytes, stage_arrow, plan, judge, piece, row, name, *about, seals=seals)
         self._collect()
 
     # ---- results, in order ----

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 _ENCODE = msgspec.json.Encoder(decimal_format="number").encode
 # What JSON does not have stays what it is, so that the contract judges it.
 _NAN, _TOO_LONG = msgspec.Raw(b"NaN"), msgspec.Raw(b"1e1000000000000000000000")
+
+
+# Number, line, record and what its message says beside it.
+_Row = tuple[int, bytes, dict[str, Any] | None, bytes]
 
 
 class StreamMaps:
@@ -79,11 +83,16 @@ class StreamMaps:
         maps = self._mapper.stream_maps.get(run.stream)
         if maps is None:
             raise RecordBeforeSchemaError(f"{run.where(0)}: RECORD before its SCHEMA", "mend the tap")
-        rows = [(row, *_record(line, bare=bare)) for row, line in enumerate(run.lines.to_pylist())]
+        lines = run.lines.to_pylist()
+        rows = [(row, line, *_record(line, bare=bare)) for row, line in enumerate(lines)]
         for stream_map in maps:
             if not _removes(stream_map):
                 out = self._mapped(stream_map, rows, run)
                 yield out, len(rows) - len(out.lines)
+
+    def names(self, stream: str) -> list[str]:
+        """Return the names under which a stream of the tap is loaded."""
+        return [m.stream_alias for m in self._mapper.stream_maps.get(stream, ()) if not _removes(m)]
 
     def batch(self, stream: str, piece: Records | pa.RecordBatch, row: int, name: str) -> Iterator[tuple[Records, int]]:
         """Yield the runs that a piece of a BATCH file becomes, as `records` does.
@@ -98,22 +107,22 @@ class StreamMaps:
         run = piece if isinstance(piece, Records) else Records(stream, json_lines(piece), row, file=name)
         return self.records(run, bare=True)
 
-    def _mapped(self, stream_map: Any, rows: list[tuple[int, bytes, dict[str, Any] | None]], run: Records) -> Records:
+    def _mapped(self, stream_map: Any, rows: Sequence[_Row], run: Records) -> Records:
         lines, numbers = [], []
-        for row, line, record in rows:
-            mapped = line if record is None else self._line(stream_map, dict(record), run, row)
+        for row, line, record, told in rows:
+            mapped = line if record is None else self._line(stream_map, dict(record), told, run, row)
             if mapped is not None:
                 lines.append(mapped)
                 numbers.append(run.line_number(row))
         array = pa.array(lines, pa.binary())
         return Records(stream_map.stream_alias, array, numbers=pa.array(numbers, pa.int64()), file=run.file)
 
-    def _line(self, stream_map: Any, record: dict[str, Any], run: Records, row: int) -> bytes | None:
+    def _line(self, stream_map: Any, record: dict[str, Any], told: bytes, run: Records, row: int) -> bytes | None:
         try:
             mapped = stream_map.transform(record)
             if mapped is None:
                 return None
-            return b'{"type":"RECORD","stream":"x","record":' + _ENCODE(_writable(mapped)) + b"}\n"
+            return b'{"type":"RECORD","stream":"x","record":' + _ENCODE(_writable(mapped)) + told + b"}\n"
         except Exception as error:  # expressions are the user's
             raise InputError(
                 f"{run.place(row)}: the stream map of '{stream_map.stream_alias}' fails ({type(error).__name__})",
@@ -121,13 +130,30 @@ class StreamMaps:
             ) from error
 
 
-def _record(line: bytes, *, bare: bool) -> tuple[bytes, dict[str, Any] | None]:
-    """Return a line and the record in it, or None when a map could not be given it whole."""
+def _record(line: bytes, *, bare: bool) -> tuple[dict[str, Any] | None, bytes]:
+    """Return the record in a line, None when a map could not be given it whole, and what its message says beside it."""
     try:
         record, _ = record_of(line, bare=bare)
     except NotJsonError:
-        return line, None
-    return line, None if isinstance(record, Repeated) else record
+        return None, b""
+    return (None, b"") if isinstance(record, Repeated) else (record, b"" if bare else _told(line))
+
+
+class _Beside(msgspec.Struct):
+    time_extracted: msgspec.Raw = msgspec.Raw(b"null")
+    version: msgspec.Raw = msgspec.Raw(b"null")
+
+
+_BESIDE = msgspec.json.Decoder(_Beside)
+
+
+def _told(line: bytes) -> bytes:
+    try:
+        found = _BESIDE.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # only the slow reader takes the line
+        return b""
+    values = {b"time_extracted": bytes(found.time_extracted), b"version": bytes(found.version)}
+    return b"".join(b',"' + name + b'":' + value for name, value in values.items() if value != b"null")
 
 
 def _removes(stream_map: Any) -> bool:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table, Transaction
 
+    from target_dativo_iceberg.retirement import Retirement
     from target_dativo_iceberg.upsert import Upsert
 
 _TRY_SECONDS = 120.0
@@ -57,6 +58,8 @@ class TableChange:
         summary: snapshot properties, for people.
         upsert: rows to be merged by key; files and what they replace follow from the table as it is.
         replaces_all: the files replace all that the table has.
+        retirement: rows of older versions, which leave the table or are marked as deleted.
+        rewritten: data files that such rows have left, to be added; they follow from the table as it is.
 
     """
 
@@ -66,6 +69,8 @@ class TableChange:
     summary: Mapping[str, str] = field(default_factory=dict)
     upsert: Upsert | None = None
     replaces_all: bool = False
+    retirement: Retirement | None = None
+    rewritten: Sequence[DataFile] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +254,7 @@ def _add_snapshot(transaction: Transaction, change: TableChange) -> None:
     producer = transaction.update_snapshot(snapshot_properties=dict(change.summary))
     try:
         with producer.overwrite() if change.removes else producer.merge_append() as snapshot_producer:
-            for file in change.files:
+            for file in (*change.files, *change.rewritten):
                 snapshot_producer.append_data_file(file)
             for file in change.removes:
                 snapshot_producer.delete_data_file(file)
@@ -346,4 +351,8 @@ def _settled(
         change = replace(change, destination=now, files=refitted(store, before, now, change.files, prefix))
     if change.replaces_all and table is not None:
         change = replace(change, removes=[task.file for task in tasks_of(table)])
+    if change.retirement is not None and table is not None:
+        found = change.retirement.against(store, now, table, prefix)
+        summary = {**change.summary, **found.summary}
+        change = replace(change, rewritten=found.files, removes=found.removes, summary=summary)
     return change

@@ -16,6 +16,7 @@ import pyarrow.json as pj
 
 from target_dativo_iceberg.contract.json_text import MAX_DEPTH, depth_of
 from target_dativo_iceberg.contract.model import Contract
+from target_dativo_iceberg.contract.record_metadata import OF_MESSAGE
 from target_dativo_iceberg.contract.singer import Property
 from target_dativo_iceberg.contract.values.arrow import arrow_schema
 from target_dativo_iceberg.contract.values.masks import either, flagged
@@ -30,6 +31,8 @@ _ENVELOPE = (
 )
 # A float costs half of what a Decimal does, and what it rounds is not looked at.
 _DECIMAL = float | Annotated[str, msgspec.Meta(pattern=r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$")]
+# Columns by name.
+Parsed = dict[str, pa.Array]
 _INT64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _UNFIT: tuple[bytes | None, Sequence[str]] = (None, ())
 _ENCODE = msgspec.json.Encoder().encode
@@ -79,6 +82,7 @@ class Plan:
         contract: what the columns must become.
         evidence: what the stream's SCHEMA says of each property.
         bare: lines are records themselves (BATCH files), not RECORD messages.
+        with_message: also read what the message says of the record: `time_extracted` and `version`.
         keeps_unknown: records with members that the contract does not have are read one by one, so that something
             can be done about each; otherwise such members are named once and left out.
 
@@ -95,7 +99,13 @@ class Plan:
     """
 
     def __init__(
-        self, contract: Contract, evidence: Mapping[str, Property], *, bare: bool = False, keeps_unknown: bool = False
+        self,
+        contract: Contract,
+        evidence: Mapping[str, Property],
+        *,
+        bare: bool = False,
+        keeps_unknown: bool = False,
+        with_message: bool = False,
     ) -> None:
         self.declared = contract
         self.contract = replace(
@@ -103,6 +113,9 @@ class Plan:
         )
         self.schema = arrow_schema(contract)
         self.bare = bare
+        self.with_message = with_message and not bare
+        if self.with_message:  # what records say of these columns does not count
+            evidence = {name: found for name, found in evidence.items() if name not in OF_MESSAGE.values()}
         self.keeps_unknown = keeps_unknown
         self.ignores_unknown = False
         self.suspects = False
@@ -187,16 +200,16 @@ class Plan:
 
     # ---- parsing ----
 
-    def parse(self, lines: pa.BinaryArray) -> pa.StructArray | None:
+    def parse(self, lines: pa.BinaryArray) -> Parsed | None:
         """Parse prepared lines with the native parser, or return None when it refuses one of them."""
         return self.parse_ignoring(lines) if self.ignores_unknown else self._parsed(lines, "error")
 
-    def parse_ignoring(self, lines: pa.BinaryArray) -> pa.StructArray | None:
+    def parse_ignoring(self, lines: pa.BinaryArray) -> Parsed | None:
         """Parse prepared lines, leaving out members that nobody declared."""
         odd = _matching(lines, *_CONSTANTS)
         return self._parsed(lines, "ignore") if odd is None else None
 
-    def _parsed(self, lines: pa.BinaryArray, unexpected: str) -> pa.StructArray | None:
+    def _parsed(self, lines: pa.BinaryArray, unexpected: str) -> Parsed | None:
         data = data_of(lines)
         fields = list(self._record) if self.bare else [*_ENVELOPE, pa.field("record", self._record)]
         try:
@@ -211,7 +224,11 @@ class Plan:
             return None
         batch = table.combine_chunks().to_batches()[0]
         record = batch.to_struct_array() if self.bare else batch.column("record")
-        return record if record.null_count == 0 else None
+        if record.null_count:
+            return None
+        columns = {f.name: c for f, c in zip(record.type, record.flatten(), strict=True)}
+        told = {column: batch.column(name) for name, column in OF_MESSAGE.items()} if self.with_message else {}
+        return columns | told
 
     def screen(self, lines: pa.BinaryArray) -> pa.BooleanArray:
         """Return which lines a typed decoder accepts; a few more may be named, which costs their reader time only."""

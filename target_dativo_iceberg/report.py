@@ -19,7 +19,19 @@ if TYPE_CHECKING:
     from target_dativo_iceberg.stage import Staged
 
 
-_SUMS = ("records", "good", "quarantined", "dropped", "filtered", "input_bytes", "files", "file_bytes", "seconds")
+_SUMS = (
+    "records",
+    "good",
+    "quarantined",
+    "dropped",
+    "filtered",
+    "deleted",
+    "marked",
+    "input_bytes",
+    "files",
+    "file_bytes",
+    "seconds",
+)
 
 
 @dataclass(slots=True)
@@ -28,6 +40,7 @@ class StreamReport:
 
     `coercions` counts values that were read as another type, by (column, kind), in all records, rejected ones too.
     `filtered` counts those of the dropped records that a stream map left out: they break no contract.
+    `deleted` and `marked` count rows of the table, not records: those that are gone at the source.
     """
 
     stream: str
@@ -38,6 +51,8 @@ class StreamReport:
     quarantined: int = 0
     dropped: int = 0
     filtered: int = 0
+    deleted: int = 0
+    marked: int = 0
     checks: list[dict[str, Any]] = field(default_factory=list)
     by_rule: Counter[str] = field(default_factory=Counter)
     warnings: Counter[str] = field(default_factory=Counter)
@@ -91,6 +106,8 @@ class StreamReport:
             "quarantined": self.quarantined,
             "quarantine_table": f"{self.table}{SUFFIX}" if self.quarantined else None,
             "dropped": self.dropped,
+            "deleted": self.deleted,
+            "marked_deleted": self.marked,
             "by_rule": dict(self.by_rule.most_common()),
             "warnings": dict(self.warnings.most_common()),
             "coercions": self._coercions(),
@@ -112,18 +129,7 @@ class StreamReport:
 
     def add(self, other: StreamReport) -> None:
         """Add the counts of a published epoch."""
-        names = (
-            "records",
-            "good",
-            "quarantined",
-            "dropped",
-            "filtered",
-            "input_bytes",
-            "files",
-            "file_bytes",
-            "seconds",
-        )
-        for name in names:
+        for name in _SUMS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.by_rule += other.by_rule
         self.checks = other.checks or self.checks

@@ -9,6 +9,8 @@ from target_dativo_iceberg import log, names
 from target_dativo_iceberg.contract.arrangement import KNOWN, Arrangement, arrangement, fault
 from target_dativo_iceberg.contract.model import Contract, ContractSet, Field, Kind, Type
 from target_dativo_iceberg.contract.policy import check_stated, evolves_unknown
+from target_dativo_iceberg.contract.record_metadata import DELETED_AT, with_deletes, with_metadata
+from target_dativo_iceberg.contract.record_metadata import NAMES as METADATA
 from target_dativo_iceberg.contract.settling import read_as, usual_of
 from target_dativo_iceberg.contract.singer import Property, contract_of
 from target_dativo_iceberg.errors import ContractError, InputError, SettingsError
@@ -66,7 +68,8 @@ class Contracts:
 
         """
         settings = self._settings.of(message.stream)
-        contract = read_as(self._found(message, settings), usual_of(settings))
+        found = _with_metadata(self._found(message, settings), message, settings)
+        contract = read_as(found, usual_of(settings))
         contract = self._stated(_arranged(contract, message.stream, settings), message.stream)
         return _upserted(contract, message.stream) if settings.load_method == "upsert" else contract
 
@@ -151,7 +154,7 @@ class Contracts:
         old = [f.name for f in contract.fields if f.deprecated and f.name in evidence]
         if old:
             log.once(f"stream '{message.stream}': columns {old} are deprecated in the contract; they are still written")
-        missing = sorted({f.name for f in contract.fields} - evidence.keys())
+        missing = sorted({f.name for f in contract.fields} - evidence.keys() - METADATA)
         if missing:
             log.once(f"stream '{message.stream}': the SCHEMA lacks {missing}; they are written as null")
 
@@ -175,6 +178,23 @@ def _arranged(contract: Contract, stream: str, settings: Settings) -> Contract:
             f"stream '{stream}': {problem}", "mend partition_by and sort_by, or the contract, or select the column"
         )
     return replace(contract, partitions=partitions, sort=sort)
+
+
+def _with_metadata(contract: Contract, message: Schema, settings: Settings) -> Contract:
+    """Add the columns of record metadata; to an upsert at least the one by which the tap tells of deleted rows.
+
+    Raises:
+        ContractError: the contract has one of them as another type.
+
+    """
+    deletes = settings.load_method == "upsert" and DELETED_AT in (message.schema.get("properties") or {})
+    try:
+        if settings.add_record_metadata:
+            return with_metadata(contract)
+        return with_deletes(contract) if deletes else contract
+    except ValueError as error:
+        hint = "mend the contract, or leave the column out of it"
+        raise ContractError(f"stream '{message.stream}': {error}", hint) from None
 
 
 def _upserted(contract: Contract, stream: str) -> Contract:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 import pyarrow as pa
 
+from target_dativo_iceberg.contract.findings import member
 from target_dativo_iceberg.contract.json_text import Repeated, Text, text_of
+from target_dativo_iceberg.contract.model import Field
+from target_dativo_iceberg.contract.record_metadata import OF_MESSAGE
 from target_dativo_iceberg.contract.values.arrow import arrow_type
-from target_dativo_iceberg.contract.values.coerce import Findings, NotJsonError, Violation, decode, members
+from target_dativo_iceberg.contract.values.coerce import Findings, NotJsonError, Violation, decode, members, typed
 from target_dativo_iceberg.reading import Plan
 
 # Numbers of values by (column, kind of coercion).
@@ -66,7 +69,23 @@ def _members(plan: Plan, line: bytes, found: Findings) -> dict[str, Any]:
     except NotJsonError as error:
         found.violations.append(Violation("$", "malformed", "json", str(error)))
         return {}
-    return members(record, plan.contract.fields, "$", found, text)
+    if not plan.with_message:
+        return members(record, plan.contract.fields, "$", found, text)
+    told = {f.name: f for f in plan.contract.fields if f.name in OF_MESSAGE.values()}
+    if told.keys() & record.keys():
+        record = {name: value for name, value in record.items() if name not in told}
+    return members(record, plan.contract.fields, "$", found, text) | _of_message(line, told, found)
+
+
+def _of_message(line: bytes, columns: Mapping[str, Field], found: Findings) -> dict[str, Any]:
+    """Read what a message says of its record beside it."""
+    message, text = decode(line), Text(text_of(line))
+    out = {}
+    for name, column in OF_MESSAGE.items():
+        if message.get(name) is not None:
+            found.column = column
+            out[column] = typed(message[name], columns[column].type, member("$", column), found, text.part(name))
+    return out
 
 
 def record_of(line: bytes, *, bare: bool) -> tuple[dict[str, Any], Text]:

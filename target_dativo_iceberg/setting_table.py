@@ -236,6 +236,30 @@ SETTINGS: tuple[Setting, ...] = (
         choices=("append-only", "upsert", "overwrite"),
     ),
     Setting(
+        "add_record_metadata",
+        "boolean",
+        False,
+        "Give tables the SDK's columns `_sdc_extracted_at`, `_sdc_received_at`, `_sdc_batched_at`, `_sdc_deleted_at`, "
+        "`_sdc_sequence`, `_sdc_table_version` and `_sdc_sync_started_at`.",
+        "load",
+    ),
+    Setting(
+        "process_activate_version_messages",
+        "boolean",
+        True,
+        "At ACTIVATE_VERSION, delete the rows of older versions of the stream, or mark them as deleted (see "
+        "`hard_delete`). It takes `add_record_metadata`. Rows of the run stay.",
+        "load",
+    ),
+    Setting(
+        "hard_delete",
+        "boolean",
+        False,
+        "Delete rows of older versions, and under `upsert` those that the tap calls deleted (`_sdc_deleted_at`). "
+        "Otherwise they stay and say in `_sdc_deleted_at` since when they are gone.",
+        "load",
+    ),
+    Setting(
         "partition_by",
         "array",
         [],

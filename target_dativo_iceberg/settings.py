@@ -64,6 +64,9 @@ class Settings:
     truncate_nanoseconds: bool = False
     default_number: str = "double"
     load_method: str = "append-only"
+    add_record_metadata: bool = False
+    process_activate_version_messages: bool = True
+    hard_delete: bool = False
     partition_by: tuple[str, ...] = ()
     sort_by: tuple[str, ...] = ()
     allow_partition_evolution: bool = False

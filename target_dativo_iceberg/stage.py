@@ -20,6 +20,7 @@ from target_dativo_iceberg.contract.rules.verdict import Judge, Reasons, Verdict
 from target_dativo_iceberg.errors import InputError
 from target_dativo_iceberg.messages import Records
 from target_dativo_iceberg.quarantine import Rejected
+from target_dativo_iceberg.record_stamp import Stamp
 from target_dativo_iceberg.rows import record_of, record_text
 
 META = Field(
@@ -127,7 +128,15 @@ class Staged:
         return replace(self, accepted=out)
 
 
-def stage(plan: Plan, judge: Judge, records: Records, privacy: Privacy | None = None, *, seals: bool = False) -> Staged:
+def stage(
+    plan: Plan,
+    judge: Judge,
+    records: Records,
+    privacy: Privacy | None = None,
+    stamp: Stamp | None = None,
+    *,
+    seals: bool = False,
+) -> Staged:
     """Stage RECORD lines, or the lines of a BATCH file.
 
     Args:
@@ -135,6 +144,7 @@ def stage(plan: Plan, judge: Judge, records: Records, privacy: Privacy | None = 
         judge: the contract and its policy.
         records: the lines.
         privacy: what is done to protected values; `judge` sees them in the clear.
+        stamp: what the target itself says of the records, where their table has columns for that.
         seals: protect accepted rows here; otherwise who takes them does it (`Staged.sealed`).
 
     Raises:
@@ -143,6 +153,8 @@ def stage(plan: Plan, judge: Judge, records: Records, privacy: Privacy | None = 
     """
     typed = read(plan, records.lines)
     _refuse_broken_end(records, typed)
+    if stamp is not None:
+        typed = replace(typed, batch=stamp.on(typed.batch))
     staged = _judged(judge, typed, Source(records, None, 0, plan.bare, privacy, records.file))
     return staged.sealed(privacy) if seals and privacy is not None else staged
 
@@ -166,6 +178,7 @@ def stage_arrow(
     first_row: int,
     name: str,
     privacy: Privacy | None = None,
+    stamp: Stamp | None = None,
     *,
     seals: bool = False,
 ) -> Staged:
@@ -181,6 +194,8 @@ def stage_arrow(
         raise InputError(
             f"BATCH file {name}: a column is of a type that cannot be read ({type(error).__name__})", "mend the tap"
         ) from error
+    if stamp is not None:
+        typed = replace(typed, batch=stamp.on(typed.batch))
     staged = _judged(judge, typed, Source(None, batch, first_row, bare=True, privacy=privacy, file=name))
     return staged.sealed(privacy) if seals and privacy is not None else staged
 

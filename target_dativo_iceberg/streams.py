@@ -18,6 +18,7 @@ from target_dativo_iceberg.contract.model import Check, Contract, Field, Type
 from target_dativo_iceberg.contract.policy import Action, policy_of, strongest
 from target_dativo_iceberg.contract.privacy.protection import Privacy, compile_privacy, load_key, read_rules
 from target_dativo_iceberg.contract.quality.checks import CheckResult, Quality
+from target_dativo_iceberg.contract.record_metadata import DELETED_AT
 from target_dativo_iceberg.contract.rules.uniqueness import Uniqueness
 from target_dativo_iceberg.contract.rules.verdict import Judge, Reasons
 from target_dativo_iceberg.contract.singer import properties
@@ -67,6 +68,11 @@ class Stream:
     def name(self) -> str:
         """Name of the stream."""
         return self.schema.stream
+
+    @property
+    def obeys_versions(self) -> bool:
+        """Whether ACTIVATE_VERSION changes its table; one that is replaced has no older rows."""
+        return self.settings.process_activate_version_messages and self.settings.load_method != "overwrite"
 
     def audit(self, rows: Rows) -> list[str]:
         """Take the contract's checks of scope `table` over the rows of its table; return what failed."""
@@ -155,14 +161,15 @@ class Streams:
         evidence = properties(message.stream, message.schema)
         self._contracts.check_evidence(message, contract, evidence)
         privacy = self._privacies.of(contract, settings)
-        judge = Judge(privacy.clear, policy_of(settings.on_violation, privacy.clear, self._contracts.documented))
+        policy = policy_of(settings.on_violation, privacy.clear, self._contracts.documented)
+        judge = Judge(privacy.clear, policy, _deleted_at(privacy.clear, settings))
         keeps = judge.keeps_unknown
         return Stream(
             settings,
             message,
             self._contracts.identifier(message.stream, contract),
             privacy.contract,
-            Plan(privacy.clear, evidence, keeps_unknown=keeps),
+            Plan(privacy.clear, evidence, keeps_unknown=keeps, with_message=settings.add_record_metadata),
             Plan(privacy.clear, evidence, bare=True, keeps_unknown=keeps),
             judge,
             privacy,
@@ -173,6 +180,12 @@ class Streams:
         if before is not None and before.ordered.follows(privacy, judge):
             return before.ordered
         return Ordered(privacy, judge, self._scratch, unique_check)
+
+
+def _deleted_at(contract: Contract, settings: Settings) -> str | None:
+    """Return the column by which a record deletes the row with its key."""
+    has = any(f.name == DELETED_AT for f in contract.fields)
+    return DELETED_AT if has and settings.load_method == "upsert" else None
 
 
 def _scope_of_keys(settings: Settings) -> str:

@@ -59,8 +59,11 @@ def about_to_be(store: Store, changes: Sequence[TableChange]) -> Rows:
         schema = picked(arrow_schema(contract), names)
         for change in changes:
             if change.destination.identifier == identifier:
-                for file in change.files:
-                    for group in staged_groups(change.destination, file):
+                made = [(change.destination, file) for file in change.files]
+                if change.retirement is not None:
+                    made += [(change.retirement.destination, file) for file in change.rewritten]
+                for destination, file in made:
+                    for group in staged_groups(destination, file):
                         for batch in group.to_batches():
                             yield as_contract(batch, schema)
 

@@ -15,6 +15,7 @@ from pyiceberg.table import Table
 
 from target_dativo_iceberg.contract import load as load_contracts
 from target_dativo_iceberg.loader import Loader
+from target_dativo_iceberg.maps import StreamMaps
 from target_dativo_iceberg.report import RunReport
 from target_dativo_iceberg.route import Contracts
 from target_dativo_iceberg.settings import parse
@@ -58,7 +59,8 @@ class Lake:
         """Load messages."""
         parsed = parse(self.settings | settings)
         documents = load_contracts(parsed.contract_path) if parsed.contract_path else None
-        return Loader(parsed, Contracts(parsed, documents), io.BytesIO(data), lambda _value: None).run()
+        maps = StreamMaps(parsed.mapping) if parsed.mapping else None
+        return Loader(parsed, Contracts(parsed, documents), io.BytesIO(data), lambda _value: None, maps).run()
 
     @property
     def store(self) -> Store:

@@ -44,6 +44,12 @@ def _three(**members: Any) -> list[dict[str, Any]]:
     return [record(n, "orders", **members) for n in (1, 2, 3)]
 
 
+def _of_version(version: int) -> list[dict[str, Any]]:
+    told = [record(version, "orders") | {"version": version}]
+    return [*told, {"type": "ACTIVATE_VERSION", "stream": "orders", "version": version}]
+
+
+VERSIONED = {"add_record_metadata": True, "hard_delete": True}
 NUMBER = {"amount": {"type": ["number", "null"]}}
 WIDER = {**AMOUNT, "physicalType": "DECIMAL(12,2)"}
 OTHER = {**AMOUNT, "logicalType": "string", "physicalType": "TEXT"}
@@ -75,6 +81,18 @@ SHOWN: dict[str, tuple[Any, list[Load]]] = {
     "truncate_nanoseconds": (True, [Load(_three(at="2024-01-01T00:00:00.123456789Z"), [ID, AT])]),
     "default_number": ("decimal(18,2)", [Load(_three(amount=1.25))]),
     "load_method": ("upsert", [Load(_three(s="a")), Load(_three(s="b"))]),
+    "add_record_metadata": (True, [Load(_three(), [ID])]),
+    "process_activate_version_messages": (
+        False,
+        [Load(_of_version(1), settings=VERSIONED), Load(_of_version(2), settings=VERSIONED)],
+    ),
+    "hard_delete": (
+        True,
+        [
+            Load(_of_version(1), settings={"add_record_metadata": True}),
+            Load(_of_version(2), settings={"add_record_metadata": True}),
+        ],
+    ),
     "partition_by": (["bucket[2](id)"], [Load(_three(), [ID])]),
     "sort_by": (["id desc"], [Load(_three(), [ID])]),
     "allow_partition_evolution": (

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from target_dativo_iceberg.contract.findings import Findings, Violation, column_of, unknown_path
+from target_dativo_iceberg.contract.findings import Findings, Violation, column_of, member, unknown_path
 from target_dativo_iceberg.contract.model import Contract, Field, Rule, Severity
 from target_dativo_iceberg.contract.policy import Action, Klass, Policy, strongest
 from target_dativo_iceberg.contract.quality.thresholds import CheckResult
@@ -51,14 +51,18 @@ class Judge:
     Args:
         contract: the rules.
         policy: what a violation causes.
+        deleted_at: the column by which a record says that its row is deleted, None when none does. Such a record need
+            not have more than its key.
 
     Raises:
         ContractError: a rule cannot be applied.
 
     """
 
-    def __init__(self, contract: Contract, policy: Policy | None = None) -> None:
+    def __init__(self, contract: Contract, policy: Policy | None = None, deleted_at: str | None = None) -> None:
         self.contract = contract
+        self._deleted_at = deleted_at
+        self._needless = {member("$", f.name) for f in contract.fields if f.name not in contract.primary_key}
         self.policy = policy or Policy()
         self._checker = Checker(contract)
         self._places = Places(contract, list(self.policy.fields))
@@ -94,9 +98,22 @@ class Judge:
                 warnings[broken.compiled.rule] += broken.rows.true_count
             else:
                 _add(reasons, broken)
+        if reasons and self._deleted_at is not None:
+            reasons = self._without_needless(batch.column(self._deleted_at), reasons)
         if not reasons:
             return Verdict(batch, warnings=warnings)
         return self._sorted(batch, reasons, warnings)
+
+    def _without_needless(
+        self, deleted_at: pa.Array, reasons: Mapping[int, list[Violation]]
+    ) -> dict[int, list[Violation]]:
+        found: dict[int, list[Violation]] = {}
+        for row, against in reasons.items():
+            left = against
+            if deleted_at[row].is_valid:
+                left = [v for v in against if v.klass != Klass.MISSING_REQUIRED or v.path not in self._needless]
+            found |= {row: left} if left else {}
+        return found
 
     def _sorted(self, batch: pa.RecordBatch, reasons: Mapping[int, list[Violation]], warnings: Counter[str]) -> Verdict:
         acted = {row: [(v, self.action(v)) for v in reasons[row]] for row in sorted(reasons)}
