@@ -58,9 +58,14 @@ class Replacing(_OverwriteFiles):
         return Summary(operation=self._said, **found.additional_properties)
 
     def _process_manifests(self, manifests: list[ManifestFile]) -> list[ManifestFile]:
-        data = [m for m in manifests if m.content == ManifestContent.DATA]
+        data = [m for m in manifests if m.content == ManifestContent.DATA and self._tells(m)]
         deletes = [m for m in manifests if m.content == ManifestContent.DELETES]
         return _ManifestMergeManager(self._bytes, self._least, self._merges, self).merge_manifests(data) + deletes
+
+    def _tells(self, manifest: ManifestFile) -> bool:
+        """Whether a manifest has files, or says what this snapshot takes away."""
+        own = manifest.added_snapshot_id == self._snapshot_id
+        return own or manifest.has_added_files() or manifest.has_existing_files()
 
 
 def snapshot_of(
@@ -69,7 +74,6 @@ def snapshot_of(
     *,
     removes: bool,
     same_rows: bool = False,
-    merge_all: bool = False,
 ) -> _MergeAppendFiles | Replacing:
     """Return a new snapshot of a table, to be filled.
 
@@ -77,12 +81,11 @@ def snapshot_of(
         transaction: of the table.
         summary: snapshot properties.
         removes: it removes files.
-        same_rows: the rows are the same before and after.
-        merge_all: merge manifests however few they are.
+        same_rows: the rows are the same before and after: it is care of the table, so all manifests are merged.
 
     """
     if same_rows:
-        return Replacing(transaction, summary, Operation.REPLACE, merge_all=merge_all)
+        return Replacing(transaction, summary, Operation.REPLACE, merge_all=True)
     if removes:
         return Replacing(transaction, summary, Operation.OVERWRITE)
     return transaction.update_snapshot(snapshot_properties=dict(summary)).merge_append()

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-from pyiceberg.exceptions import NoSuchTableError, TableAlreadyExistsError
+from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError, TableAlreadyExistsError
 from pyiceberg.table import CreateTableTransaction, StagedTable, Table, Transaction
 
 from target_dativo_iceberg.arranged import Waiting
@@ -124,6 +124,19 @@ class Store:
                 return self.catalog.load_table(identifier)
             except NoSuchTableError:
                 return None
+
+    def identifiers(self, namespace: Identifier) -> list[Identifier]:
+        """Return the tables of a namespace; none if it does not exist.
+
+        Raises:
+            StoreError: the catalog did not answer.
+
+        """
+        with store_errors(f"listing tables of namespace {'.'.join(namespace)}"):
+            try:
+                return [tuple(found) for found in self.catalog.list_tables(namespace)]
+            except NoSuchNamespaceError:
+                return []
 
     def destination(
         self,
