@@ -5,7 +5,7 @@ files of a table is a publish like that of a load: one commit, against the snaps
 when another writer was faster. Nothing is deleted before such a commit.
 
 Exit codes: 0 all was done or not needed; 1 a step that was asked for by name was refused; 2 a failure, said in one line
-on stderr; 128 + n on signal n.
+on stderr, after which other tables are cared for all the same; 128 + n on signal n.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from target_dativo_iceberg import command, log, names
-from target_dativo_iceberg.errors import SettingsError, StoreError
+from target_dativo_iceberg.errors import DativoError, SettingsError, StoreError
 from target_dativo_iceberg.maintenance.steps import ORPHANS, STEPS, Care, State, Step
 
 if TYPE_CHECKING:
@@ -85,6 +85,8 @@ def _run(options: argparse.Namespace) -> int:
     else:
         lines = [line for name, steps in found for line in (f"table {name}", *(f"  {step}" for step in steps))]
         sys.stdout.write("".join(f"{log.one_line(line)}\n" for line in lines or ["there are no tables"]))
+    if any(step.state is State.FAILED for _, steps in found for step in steps):
+        return command.FAILED
     asked = {*options.step, *([ORPHANS] if options.remove_orphans else [])}
     refused = any(step.state is State.REFUSED and step.name in asked for _, steps in found for step in steps)
     return command.PARTLY if refused else command.DONE
@@ -121,7 +123,7 @@ def maintain(care: Care, tables: Sequence[str]) -> list[tuple[str, list[Step]]]:
 
     Raises:
         SettingsError: a name is not allowed.
-        StoreError: a table does not exist, or the catalog or the file store refused. Tables before stay cared for.
+        StoreError: the catalog did not answer. What goes wrong with one table is in its steps, and others go on.
 
     """
     from target_dativo_iceberg.maintenance.table_care import care_for  # noqa: PLC0415 - Arrow and PyIceberg are heavy
@@ -132,8 +134,12 @@ def maintain(care: Care, tables: Sequence[str]) -> list[tuple[str, list[Step]]]:
         raise StoreError("there is no catalog yet", "check where --config looks")
     found = []
     for identifier in _identifiers(store, care.settings, tables):
-        found.append((".".join(identifier), care_for(store, care, identifier)))
-        log.say(f"table {'.'.join(identifier)}: {len(care.names)} steps {'planned' if care.dry_run else 'done'}")
+        name = ".".join(identifier)
+        try:
+            found.append((name, care_for(store, care, identifier)))
+        except DativoError as error:
+            log.say(f"{error.code}: {error}", "error")
+            found.append((name, [Step("", State.FAILED, str(error))]))
     return found
 
 

@@ -77,7 +77,7 @@ def compact(store: Store, care: Care, table: Table) -> Step:
         StoreError: the catalog or the file store refused.
 
     """
-    target = care.settings.of(table.name()[-1]).target_file_size_mb * MIB
+    target = care.of(tuple(table.name())).target_file_size_mb * MIB
     groups = groups_of(table, target, care.min_files)
     if not groups:
         return Step(COMPACT, State.NOT_NEEDED, f"few files are under {_SMALL:.0%} of {target // MIB} MiB")
@@ -113,9 +113,10 @@ def _commit(store: Store, care: Care, table: Table, groups: Sequence[Group]) -> 
     """Compact groups in one commit; return how many files came of them."""
     rewriting = Rewriting(store, care, table)
     try:
-        for number, group in enumerate(groups, 1):
+        for group in groups:
             rewriting.write(group.tasks)
-            log.say(f"table {'.'.join(table.name())}: {number} of {len(groups)} groups of files are written anew")
+        name = ".".join(table.name())
+        log.say(f"table {name}: files of {len(groups)} partitions are written anew as {len(rewriting.files)}")
         rewriting.publish({"dativo.maintenance": COMPACT}, same_rows=True)
     finally:
         rewriting.discard()

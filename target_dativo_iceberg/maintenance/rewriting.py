@@ -46,8 +46,7 @@ class Rewriting:
         self._care = care
         self._table = table
         identifier = tuple(table.name())
-        settings = care.settings.of(identifier[-1].removesuffix(names.QUARANTINE))
-        self._destination = Destination(identifier, (), table, False, table.metadata, {}, settings)
+        self._destination = Destination(identifier, (), table, False, table.metadata, {}, care.of(identifier))
         self._prefix = names.file_prefix(care.run_id, 1)
         self._writers: list[Writer] = []
         self._sent = False

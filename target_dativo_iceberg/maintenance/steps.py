@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from target_dativo_iceberg.names import QUARANTINE
+
 if TYPE_CHECKING:
     from target_dativo_iceberg.settings import Settings
 
@@ -23,6 +25,7 @@ class State(StrEnum):
     NOT_NEEDED = "not needed"
     REFUSED = "refused"
     DONE = "done"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Step:
     """One step on one table.
 
     Attributes:
-        name: one of `STEPS`.
+        name: one of `STEPS`, or empty when a table failed as a whole.
         state: what becomes of it.
         reason: why, for people.
         figures: counts and bytes.
@@ -45,7 +48,8 @@ class Step:
     def __str__(self) -> str:
         """One line for people."""
         figures = ", ".join(f"{value} {name.replace('_', ' ')}" for name, value in self.figures.items())
-        return f"{self.name}: {self.state}: {self.reason}" + (f" ({figures})" if figures else "")
+        named = f"{self.name}: " if self.name else ""
+        return f"{named}{self.state}: {self.reason}" + (f" ({figures})" if figures else "")
 
     def as_dict(self) -> dict[str, Any]:
         """JSON form."""
@@ -76,6 +80,10 @@ class Care:
     min_files: int = 5
     remove_orphans: bool = False
     orphan_age: timedelta = timedelta(days=7)
+
+    def of(self, table: tuple[str, ...]) -> Settings:
+        """Return how files of a table are written; a quarantine table goes with its good one."""
+        return self.settings.of(table[-1].removesuffix(QUARANTINE))
 
 
 def days_of(age: timedelta) -> str:

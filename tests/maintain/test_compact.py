@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import random
+import signal
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 
 from target_dativo_iceberg import publish
 from target_dativo_iceberg.errors import Stop
-from tests.maintain.care import SCHEMA, Cared
+from tests.maintain.care import SCHEMA, Cared, age
 from tests.maintain.position_deletes import delete_rows
 from tests.partitions.lake import files, rows_of
 
@@ -179,5 +183,26 @@ def test_a_run_that_dies_before_its_commit_changes_nothing(lake: Cared, monkeypa
     with pytest.raises(Stop):
         lake.step("compact")
     assert (lake.bag(), lake.tables.pointers(), lake.paths()) == (before, pointer, paths)
+    assert lake.step("compact")["state"] == "done"
+    assert lake.bag() == before
+
+
+def test_a_process_that_is_killed_leaves_the_table_and_files_that_nothing_names(lake: Cared) -> None:
+    lake.small_loads(5)
+    before, pointer, on_disk = lake.bag(), lake.tables.pointers(), lake.on_disk()
+    config = lake.folder / "config.json"
+    config.write_text(json.dumps(lake.settings))
+    code = (
+        "import os, signal; from target_dativo_iceberg import maintain, publish\n"
+        "publish.commit = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"maintain.main(['--config', {str(config)!r}, '--step', 'compact'])\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -signal.SIGKILL
+    assert (lake.bag(), lake.tables.pointers()) == (before, pointer)
+    left = lake.on_disk() - on_disk
+    assert sum(path.endswith(".parquet") for path in left) == 1
+    age(lake.on_disk(), 8)
+    assert lake.step("orphans", "--remove-orphans")["figures"]["files"] == len(left)
+    assert lake.on_disk() == on_disk
     assert lake.step("compact")["state"] == "done"
     assert lake.bag() == before

@@ -66,6 +66,13 @@ def test_what_cannot_be_done_is_said_in_one_line(
     assert "\n" not in caplog.records[-1].getMessage()
 
 
+def test_a_table_that_fails_does_not_keep_others_from_care(lake: Cared) -> None:
+    lake.small_loads(5)
+    found = lake.maintain("--table", "missing", "--table", "t", code=2)
+    assert [step["state"] for step in found if step["table"] == "default.missing"] == ["failed"]
+    assert {step["step"]: step["state"] for step in found if step["table"] == "default.t"}["compact"] == "done"
+
+
 def test_an_empty_namespace_has_no_tables(lake: Cared) -> None:
     lake.small_loads(1)
     lake.settings["namespace"] = "nothing"
