@@ -1,9 +1,9 @@
-"""`python -m benchmarks quick | full | data SHAPE N [--bad SHARE]`, from the top folder of a checkout."""
+"""`python -m benchmarks quick | full | commits [N] | data SHAPE N [--bad SHARE]`, from the top folder of a checkout."""
 
 import argparse
 import sys
 
-from benchmarks import data, machine, report, suite, upserts
+from benchmarks import commits, data, machine, report, suite, upserts
 from benchmarks.cases import Result
 from benchmarks.readback import Mismatch
 from benchmarks.shapes import SHAPES
@@ -14,6 +14,9 @@ def main() -> int:
     asked = _arguments()
     if asked.what == "data":
         print(data.make(asked.shape, asked.records, asked.bad).path)
+        return 0
+    if asked.what == "commits":
+        print(commits.measure(asked.commits))
         return 0
     try:
         if asked.what == "upsert":
@@ -33,6 +36,8 @@ def _arguments() -> argparse.Namespace:
     merged = kinds.add_parser("upsert", help="upsert beside PyIceberg's Table.upsert")
     merged.add_argument("--large", action="store_true", help="also into ten million rows")
     kinds.add_parser("full", help="all shapes and peers; writes benchmarks/results/latest.json and docs/benchmarks.md")
+    many = kinds.add_parser("commits", help="what the last of many commits to one table costs, beside the first")
+    many.add_argument("commits", type=int, nargs="?", default=commits.COMMITS)
     made = kinds.add_parser("data", help="make a stream and print its path")
     made.add_argument("shape", choices=SHAPES)
     made.add_argument("records", type=int)

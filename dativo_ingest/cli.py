@@ -1,4 +1,4 @@
-"""`dativo`: one command for contracts, plans, replays and the local stack."""
+"""`dativo`: one command for contracts, plans, replays, care of tables and the local stack."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 _PROGRAMS = {
     "plan": "show what a load would change in the tables, and why",
     "replay": "send quarantined records through the contract as it is now",
+    "maintain": "compact files, delete rows past retention, expire snapshots, clear orphans away",
 }
-_ABOUT = "Contracts, plans of loads, replays of quarantined records, and a local stack."
+_ABOUT = "Contracts, plans of loads, replays of quarantined records, care of tables, and a local stack."
 _EPILOG = "Every command has --help and --json. Exit codes: 0 success, 1 partly, 2 failure, 128 + n signal n."
 
 

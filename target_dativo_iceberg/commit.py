@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pyiceberg.catalog import Catalog
 from pyiceberg.catalog.rest import RestCatalog
 from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
 from pyiceberg.exceptions import CommitFailedException, TableAlreadyExistsError
-from pyiceberg.table.update import AssertCreate
+from pyiceberg.table.update import AssertCreate, RemoveSnapshotsUpdate
 from sqlalchemy import insert, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from target_dativo_iceberg import log
 from target_dativo_iceberg.errors import ConflictError, StoreError, UnknownOutcomeError
+from target_dativo_iceberg.history import with_history, without_history
 from target_dativo_iceberg.store_errors import store_errors
 
 if TYPE_CHECKING:
-    from pyiceberg.catalog import Catalog
     from pyiceberg.schema import Schema
     from pyiceberg.table import Table
+    from pyiceberg.table.metadata import TableMetadata
     from pyiceberg.table.update import TableRequirement, TableUpdate
 
 Json = dict[str, Any]
@@ -83,8 +86,8 @@ def _commit_sql(catalog: SqlCatalog, prepared: Sequence[Prepared]) -> None:
     staged = [(change, _new_metadata(catalog, change)) for change in prepared]
     try:
         with Session(catalog.engine) as session:
-            for change, location in staged:
-                _move_pointer(catalog, session, change, location)
+            for change, new in staged:
+                _move_pointer(catalog, session, change, new.metadata_location)
             session.commit()
     except IntegrityError as error:
         raise ConflictError("another writer created one of the tables") from error
@@ -93,18 +96,31 @@ def _commit_sql(catalog: SqlCatalog, prepared: Sequence[Prepared]) -> None:
         raise UnknownOutcomeError(
             f"the SQL catalog broke off ({cause})", "check the catalog, then run again"
         ) from error
+    for change, new in staged:
+        _sweep_metadata(change, new.metadata)
 
 
-def _new_metadata(catalog: SqlCatalog, change: Prepared) -> str:
+def _new_metadata(catalog: SqlCatalog, change: Prepared) -> Table:
     with store_errors(f"writing metadata of table {'.'.join(change.identifier)}"):
+        whole = change.creates or any(isinstance(u, RemoveSnapshotsUpdate) for u in change.updates)
+        base = change.base if whole else without_history(change.base)
         try:
             new = catalog._update_and_stage_table(
-                None if change.creates else change.base, change.identifier, change.requirements, change.updates
+                None if change.creates else base, change.identifier, change.requirements, change.updates
             )
         except CommitFailedException as error:
             raise ConflictError(f"table {'.'.join(change.identifier)} has moved") from error
+        if not whole:
+            new.metadata = with_history(new.metadata, change.base.metadata)
         catalog._write_metadata(new.metadata, new.io, new.metadata_location)
-    return new.metadata_location
+    return new
+
+
+def _sweep_metadata(change: Prepared, now: TableMetadata) -> None:
+    """Delete metadata files that a table's log no longer names, where its properties say so."""
+    if not change.creates:
+        with suppress(OSError):
+            Catalog._delete_old_metadata(change.base.io, change.base.metadata, now)
 
 
 def _move_pointer(catalog: SqlCatalog, session: Session, change: Prepared, location: str) -> None:
@@ -195,6 +211,8 @@ def _commit_each(catalog: Catalog, prepared: Sequence[Prepared]) -> None:
         with store_errors(f"publishing table {name}", writing=True):
             try:
                 requirements = (AssertCreate(),) if change.creates else change.requirements
-                catalog.commit_table(change.base, requirements, change.updates)
+                new = catalog.commit_table(change.base, requirements, change.updates)
             except (CommitFailedException, TableAlreadyExistsError) as error:
                 raise ConflictError(f"table {name} has moved") from error
+        if not isinstance(catalog, RestCatalog):  # whose server does it
+            _sweep_metadata(change, new.metadata)

@@ -22,6 +22,7 @@ from pyiceberg.typedef import Record
 
 from target_dativo_iceberg.errors import StoreError
 from target_dativo_iceberg.file_columns import as_type, file_schema, renamed
+from target_dativo_iceberg.file_sizes import FileSizes
 from target_dativo_iceberg.store_errors import refusal
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ class FileForm:
         self._plan = compute_statistics_plan(self._file_schema, target.properties)
         self._paths = parquet_path_to_id_mapping(self._file_schema)
         self._numbers = itertools.count()
+        self.sizes = FileSizes(target.target_bytes)
         self._dictionaries: list[str] | bool | None = None
 
     def aligned(self, batches: Sequence[pa.RecordBatch]) -> pa.Table:
@@ -187,18 +189,26 @@ class FileWriter:
         self.write_group(self._form.aligned(batches))
 
     def write_group(self, table: pa.Table) -> None:
-        """Write rows that are aligned with the table as one row group.
+        """Write rows that are aligned with the table as one row group, or as several where a file is full.
 
         Raises:
             StoreError: the file store refused.
 
         """
+        sizes = self._form.sizes
         with _store_errors(f"writing a data file of table {self._target.table}"):
-            if self._open is None:
-                self._open = self._opened(table)
-            self._open.writer.write_table(table, row_group_size=max(table.num_rows, 1))
-            if self._open.sink.tell() >= self._target.target_bytes:
-                self._close()
+            row = 0
+            while row < table.num_rows or row == 0:
+                if self._open is None:
+                    self._open = self._opened(table)
+                before = self._open.sink.tell()
+                part = table.slice(row, sizes.rows_that_fit(table, row, before))
+                self._open.writer.write_table(part, row_group_size=max(part.num_rows, 1))
+                row += max(part.num_rows, 1)
+                after = self._open.sink.tell()
+                sizes.learn(part.nbytes, after - before)
+                if sizes.fills(after):
+                    self._close()
 
     def finish(self) -> list[DataFile]:
         """Close the open file and return all data files of the epoch."""

@@ -22,8 +22,10 @@ from target_dativo_iceberg import log, names
 from target_dativo_iceberg.commit import Prepared, commit
 from target_dativo_iceberg.contract.versions import REQUIRED
 from target_dativo_iceberg.errors import ConflictError, StoreError, UnknownOutcomeError
+from target_dativo_iceberg.history import without_history
 from target_dativo_iceberg.refit import refitted, same_columns, same_partitions
 from target_dativo_iceberg.snapshot_times import in_order
+from target_dativo_iceberg.snapshots import snapshot_of
 from target_dativo_iceberg.store_errors import store_errors
 from target_dativo_iceberg.stored_rows import tasks_of
 from target_dativo_iceberg.table_state import columns_of, required_properties
@@ -60,6 +62,8 @@ class TableChange:
         replaces_all: the files replace all that the table has.
         retirement: rows of older versions, which leave the table or are marked as deleted.
         rewritten: data files that such rows have left, to be added; they follow from the table as it is.
+        same_rows: the added files hold the rows of the removed ones, no others.
+        check: looks at the table as it is before each try; raises ConflictError when the files do not fit it.
 
     """
 
@@ -71,6 +75,8 @@ class TableChange:
     replaces_all: bool = False
     retirement: Retirement | None = None
     rewritten: Sequence[DataFile] = ()
+    same_rows: bool = False
+    check: Callable[[Table], None] = field(default=lambda _table: None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +224,8 @@ def _prepare(store: Store, change: TableChange, checkpoint: Checkpoint) -> tuple
     table = store.load(destination.identifier)
     _same_table(destination, table)
     _fence(store, destination, table, checkpoint)
+    if table is not None:
+        change.check(table)
     with store_errors(f"staging table {'.'.join(destination.identifier)}"):
         transaction = _evolved(store, destination, table)
         change = _settled(store, change, table, transaction, checkpoint)
@@ -238,7 +246,7 @@ def _prepare(store: Store, change: TableChange, checkpoint: Checkpoint) -> tuple
 
 
 def _evolved(store: Store, destination: Destination, table: Table | None) -> Transaction:
-    start = created(destination.table) if table is None else table.transaction()
+    start = created(destination.table) if table is None else without_history(table).transaction()
     return store.evolved(start, destination.contracts)
 
 
@@ -251,13 +259,12 @@ def _add_snapshot(transaction: Transaction, change: TableChange) -> None:
         ConflictError: a file to be removed is gone; what was to replace it is stale and must be made anew.
 
     """
-    producer = transaction.update_snapshot(snapshot_properties=dict(change.summary))
     try:
-        with producer.overwrite() if change.removes else producer.merge_append() as snapshot_producer:
+        with snapshot_of(transaction, change.summary, removes=bool(change.removes), same_rows=change.same_rows) as new:
             for file in (*change.files, *change.rewritten):
-                snapshot_producer.append_data_file(file)
+                new.append_data_file(file)
             for file in change.removes:
-                snapshot_producer.delete_data_file(file)
+                new.delete_data_file(file)
     except ValidationException as error:
         name = ".".join(change.destination.identifier)
         raise ConflictError(f"table {name}: another writer has replaced the same files", "run again") from error
@@ -267,16 +274,23 @@ def _set_properties(
     transaction: Transaction, table: Table | None, destination: Destination, checkpoint: Checkpoint
 ) -> None:
     """Set the checkpoint, and what describes the contract where it has changed; sweep checkpoints of nameless runs."""
-    have, contract = table.properties if table else {}, destination.contracts[-1]
-    required = required_properties(contract, destination.columns, destination.schema)
-    found = contract_properties(contract) | required
+    have = table.properties if table else {}
+    found, stale = _description(destination, have)
     described = {k: v for k, v in found.items() if table is not None and have.get(k) != v}
     transaction.set_properties(described | {checkpoint.key: checkpoint.text()})
-    stale = [k for k, v in have.items() if _is_stale(k, v, checkpoint)]
-    if not contract.inferred:
-        stale += [k for k in have if k.startswith(REQUIRED) and k not in required]
+    stale += [k for k, v in have.items() if _is_stale(k, v, checkpoint)]
     if stale:
         transaction.remove_properties(*stale)
+
+
+def _description(destination: Destination, have: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """Return the properties that describe the contract, and those that a table has of another one."""
+    if not destination.contracts:
+        return {}, []
+    contract = destination.contracts[-1]
+    required = required_properties(contract, destination.columns, destination.schema)
+    stale = [] if contract.inferred else [k for k in have if k.startswith(REQUIRED) and k not in required]
+    return contract_properties(contract) | required, stale
 
 
 def _is_stale(key: str, text: str, checkpoint: Checkpoint) -> bool:
@@ -339,8 +353,9 @@ def _settled(
     before = change.destination
     now = before
     if table is not None:
-        columns = columns_of(transaction.table_metadata, before.contracts[-1], store.leeway)
-        now = replace(before, table=table, creates=False, metadata=transaction.table_metadata, columns=columns)
+        metadata, contracts = transaction.table_metadata, before.contracts
+        columns = columns_of(metadata, contracts[-1], store.leeway) if contracts else {}
+        now = replace(before, table=table, creates=False, metadata=metadata, columns=columns)
     prefix = names.file_prefix(checkpoint.run_id, checkpoint.epoch)
     if change.upsert is not None:
         merged = change.upsert.against(store, now, table, prefix)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-from pyiceberg.exceptions import NoSuchTableError, TableAlreadyExistsError
+from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError, TableAlreadyExistsError
 from pyiceberg.table import CreateTableTransaction, StagedTable, Table, Transaction
 
 from target_dativo_iceberg.arranged import Waiting
@@ -20,6 +20,7 @@ from target_dativo_iceberg.contract.stable_names import STABLE_IDS, stable_ids
 from target_dativo_iceberg.errors import StoreError
 from target_dativo_iceberg.evolving import evolved
 from target_dativo_iceberg.files import FileTarget
+from target_dativo_iceberg.history import without_history
 from target_dativo_iceberg.iceberg_types import iceberg_schema
 from target_dativo_iceberg.partitions import file_order, order_of, spec_of
 from target_dativo_iceberg.store_check import check_store
@@ -54,7 +55,8 @@ class Destination:
 
     Attributes:
         identifier: namespace parts and table name.
-        contracts: those it is written by in this epoch, in order; each may evolve it further.
+        contracts: those it is written by in this epoch, in order; each may evolve it further. None where rows of the
+            table itself are written again.
         table: the table as loaded, or staged when it does not exist yet.
         creates: the publish creates it.
         metadata: its metadata after all evolution; data files are written by its schema, partition spec and order.
@@ -123,6 +125,19 @@ class Store:
             except NoSuchTableError:
                 return None
 
+    def identifiers(self, namespace: Identifier) -> list[Identifier]:
+        """Return the tables of a namespace; none if it does not exist.
+
+        Raises:
+            StoreError: the catalog did not answer.
+
+        """
+        with store_errors(f"listing tables of namespace {'.'.join(namespace)}"):
+            try:
+                return [tuple(found) for found in self.catalog.list_tables(namespace)]
+            except NoSuchNamespaceError:
+                return []
+
     def destination(
         self,
         identifier: Identifier,
@@ -159,7 +174,8 @@ class Store:
             self._tried = True
         creates = before.creates if before else found is None
         contracts = (*(before.contracts if before else ()), contract)
-        after = self.evolved(table.transaction(), contracts).table_metadata
+        start = table.transaction() if isinstance(table, StagedTable) else without_history(table).transaction()
+        after = self.evolved(start, contracts).table_metadata
         columns = columns_of(after, contract, self.leeway)
         return Destination(identifier, contracts, table, creates, after, columns, settings)
 
@@ -230,7 +246,8 @@ class Store:
     def file_target(self, destination: Destination, prefix: str) -> FileTarget:
         """Return how to write a destination's data files; `prefix` starts their names and must be unique."""
         metadata = destination.metadata
-        fills = {INGEST_DATE: pa.scalar(self._date, pa.date32())} if is_dated(destination.contracts[-1]) else {}
+        filled = any(is_dated(contract) for contract in destination.contracts[-1:])
+        fills = {INGEST_DATE: pa.scalar(self._date, pa.date32())} if filled else {}
         return FileTarget(
             table=".".join(destination.identifier),
             io=destination.table.io,

@@ -48,7 +48,7 @@ def test_help_names_what_there_is(words: list[str], capsys: pytest.CaptureFixtur
     assert f"usage: dativo {' '.join(words[:-1])}".rstrip() in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", ["plan", "replay"])
+@pytest.mark.parametrize("command", ["plan", "replay", "maintain"])
 def test_help_of_the_targets_programs_is_theirs(command: str) -> None:
     done = dativo(command, "--help")
     assert done.returncode == 0
