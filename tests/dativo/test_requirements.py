@@ -46,7 +46,11 @@ ROWS: dict[str, list[str]] = {
         f"{RUN}::test_first_load_second_load_and_nothing_new",
         f"{NESSIE}::test_a_folder_of_jobs_of_two_tenants",
     ],
-    "8.2 Markdown-KV": ["tests/adapters/test_sources.py"],
+    "8.2 Markdown-KV": [
+        f"{RUN}::test_rows_become_markdown_on_their_way_to_the_table",
+        f"{RUN}::test_a_mapper_that_dies_is_a_failure",
+        "tests/adapters/test_sources.py",
+    ],
     "8.3 everything in YAML": ["tests/docs/test_generated.py::test_generated_docs_have_not_drifted"],
     "8.3 validation first": [f"{COMMANDS}::test_check_asks_files_servers_tap_and_tables"],
     "8.3 tenant isolation": [
