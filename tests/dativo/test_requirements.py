@@ -18,7 +18,10 @@ RECOVERY, TENANTS, KILLS = "tests/dativo/test_recovery.py", "tests/dativo/test_t
 NESSIE = "tests/nessie/test_dativo_nessie.py"
 
 ROWS: dict[str, list[str]] = {
-    "8.1 job example": [f"{JOBS}::test_the_job_of_the_handoff_loads_as_it_stands"],
+    "8.1 job example": [
+        f"{JOBS}::test_the_job_of_the_handoff_loads_as_it_stands",
+        "tests/nessie/test_dativo_handoff.py::test_the_job_runs_and_its_second_run_reads_only_the_new",
+    ],
     "8.1 state file": [
         f"{RUN}::test_first_load_second_load_and_nothing_new",
         f"{COMMANDS}::test_a_state_of_another_program_is_set_and_the_next_run_reads_only_the_new",
