@@ -93,6 +93,11 @@ class Run:
         return self.folder.project / "input-state.json"
 
 
+def kept(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what the processes of a run see of the environment of this one."""
+    return {name: value for name, value in environment.items() if _KEPT.fullmatch(name)}
+
+
 def find_meltano(environment: Mapping[str, str]) -> str:
     """Return the path of Meltano: `DATIVO_MELTANO`, else the one on PATH.
 
@@ -225,7 +230,7 @@ def environment_of(
         environment: of this process.
 
     """
-    found = {name: value for name, value in environment.items() if _KEPT.fullmatch(name)}
+    found = kept(environment)
     prefix = extractor.name.upper().replace("-", "_")
     found |= {f"{prefix}_{k.upper().replace('.', '_')}": as_text(v) for k, v in extractor.config.items()}
     found |= {f"{_TARGET_PREFIX}{k.upper()}": as_text(v) for k, v in settings.items()}

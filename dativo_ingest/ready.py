@@ -15,6 +15,7 @@ from dativo_ingest import sources, targets
 from dativo_ingest.documents import Document, Way
 from dativo_ingest.errors import ConfigError, Problem
 from dativo_ingest.jobs import JobFile
+from dativo_ingest.meltano import kept
 from dativo_ingest.models import Job, Target
 from dativo_ingest.places import JobFolder, Places
 from dativo_ingest.recipes import RecipeFile, again, given, read_recipe
@@ -129,7 +130,8 @@ def _asset(job: Job, document: Document, context: Context) -> tuple[ContractSet,
     if not path.exists():
         raise document.error(("asset_path",), f"there is no asset at '{job.asset_path}'", "check the path")
     try:
-        return contract.load(path, {**context.variables.environment, **context.variables.tenant}), path.resolve()
+        # The target reads it again, with the environment of the run.
+        return contract.load(path, kept(context.variables.environment)), path.resolve()
     except ContractError as error:
         where, _, message = error.message.partition(": ")
         if not re.search(r":\d+$", where):

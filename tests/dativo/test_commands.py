@@ -219,3 +219,27 @@ def test_the_bridge_gets_the_source_that_is_installed_for_it(project: Project) -
     assert found.config["source"] == str(command)
     assert "package" not in found.config
     assert found.name == "tap-airbyte"
+
+
+def test_a_fault_of_ours_in_one_job_leaves_the_others_alone(
+    project: Project, dativo: Dativo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dativo_ingest.commands import run as command
+
+    real = command.run_job
+
+    def faulty(ready: Any, *rest: Any) -> Any:
+        if ready.file.name == "a":
+            raise ZeroDivisionError("canary-value")
+        return real(ready, *rest)
+
+    monkeypatch.setattr(command, "run_job", faulty)
+    project.csv(1)
+    project.job("a")
+    project.job("b")
+    code, out, err = dativo("run", "--job-dir", project.folder / "jobs", "--json")
+    assert code == 2
+    broken, good = json.loads(out)["jobs"]
+    assert broken["error"].startswith("unforeseen ZeroDivisionError at test_commands.py:")
+    assert good["exit_code"] == 0
+    assert "canary-value" not in err + out

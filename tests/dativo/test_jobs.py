@@ -343,3 +343,8 @@ def test_streams_are_held_to_the_objects_that_the_job_names(project: Project) ->
     made = ready(project, job)
     assert made.settings["contract_map"] == {"public-purchases": "orders"}
     assert made.settings["require_contract"] is True
+
+
+def test_an_asset_sees_of_the_environment_what_the_target_will_see(project: Project) -> None:
+    project.asset(description={"purpose": "${OPERATORS_KEY}"})
+    assert "variable OPERATORS_KEY is not set" in problems(project, project.job(), {"OPERATORS_KEY": "k"})[0]

@@ -112,6 +112,14 @@ def test_a_state_is_kept_digit_by_digit_and_read_back(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["state.json"]
 
 
+def test_a_state_that_its_dialect_does_not_know_is_kept_all_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    state.write(path, '{"odd": 1}', CURSORS, "r")
+    saved = state.read(path)
+    assert saved is not None
+    assert (dict(saved.entries), saved.value) == ({}, {"odd": 1})
+
+
 def test_a_tap_gets_a_copy_set_back_by_the_lookback_and_entries_of_others_are_read() -> None:
     saved = state.Saved({"object_a": {"cursor": 9}}, '{"at": 9}')
     assert state.for_tap(saved, CURSORS, 2) == {"at": 7}
