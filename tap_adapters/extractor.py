@@ -33,13 +33,22 @@ class Cursors:
 
 
 @dataclass(frozen=True)
+class Companion:
+    """A program that a tap runs and that pip installs apart from it; the tap gets its path by a setting."""
+
+    package: str
+    executable: str
+    setting: str
+
+
+@dataclass(frozen=True)
 class Extractor:
     """A tap as the orchestrator runs it, by Meltano or directly.
 
     `package` is what pip installs (None: the command comes with this distribution). `settings` are declared, `config`
     holds their values; all of them reach the tap through its environment. `select` and `metadata` are Meltano's
     (patterns of `stream.column`; replication method and key by stream). `streams` names dativo's object of each stream
-    of the tap.
+    of the tap. A `companion` must be installed, and its path set, before the tap can run.
     """
 
     name: str
@@ -52,3 +61,4 @@ class Extractor:
     select: tuple[str, ...] = ()
     metadata: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     streams: Mapping[str, str] = field(default_factory=dict)
+    companion: Companion | None = None

@@ -41,7 +41,9 @@ def main() -> None:
         fail(error)
     except Exception as error:
         # The SDK wraps ours in its own exceptions. Of any other, a traceback could show values from records.
-        cause = error.__cause__
+        cause, context = error.__cause__, error.__context__
+        if isinstance(context, Stop):  # raised within a lock of Python's own library, it came out as another error
+            fail(Interrupted(context.signum))
         fail(cause if isinstance(cause, DativoError) else unforeseen(error))
 
 

@@ -10,6 +10,7 @@ the branch, marked, for people to look at.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import random
 import re
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
 RUN_PREFIX, KEPT_PREFIX = "dativo-run.", "dativo-failed-audit."
 KEPT_FOR = timedelta(days=7)
 STALE_AFTER = timedelta(hours=24)
-_TRIES = 12
+_TRY_SECONDS = 120.0
+_LONGEST_WAIT = 0.5
 _UNKNOWN_TRIES = 5
 _MARK = "dativo.audit"
 _TIME = "%Y%m%dT%H%M%SZ"
@@ -92,9 +94,10 @@ def publish_audited(
 
     """
     epoch = _Epoch(changes, checkpoint, audit, _owner(settings.nessie_branch, checkpoint.job or checkpoint.run_id))
+    deadline = time.monotonic() + _TRY_SECONDS
     unknown = 0
     with client(settings) as nessie:
-        for attempt in range(_TRIES):
+        for attempt in itertools.count():
             snapshots = landed(store, changes, checkpoint) if attempt else None
             if snapshots is None:
                 try:
@@ -106,8 +109,10 @@ def publish_audited(
             if snapshots is not None:
                 store.remember([c.destination.identifier for c in changes], checkpoint.key, checkpoint.text())
                 return snapshots
-            time.sleep(random.uniform(0.01, min(2.0, 0.05 * 2**attempt)))  # noqa: S311 - jitter
-    raise StoreError(f"other writers changed the same tables {_TRIES} times during this publish", "run again")
+            if time.monotonic() > deadline:
+                break
+            time.sleep(random.uniform(0.01, min(_LONGEST_WAIT, 0.05 * 2 ** min(attempt, 6))))  # noqa: S311 - jitter
+    raise StoreError(f"other writers changed the same tables for {_TRY_SECONDS:.0f} s during this publish", "run again")
 
 
 def _try(nessie: NessieClient, store: Store, target: str, epoch: _Epoch) -> dict[str, int] | None:

@@ -39,6 +39,7 @@ class FileTarget:
     """Where the data files of one table go and how they are written.
 
     Attributes:
+        table: its name, dotted, for people.
         io: file system of the table.
         locations: gives a file its place.
         schema: Iceberg schema the files are written with.
@@ -53,6 +54,7 @@ class FileTarget:
 
     """
 
+    table: str
     io: FileIO
     locations: LocationProvider
     schema: Schema
@@ -191,7 +193,7 @@ class FileWriter:
             StoreError: the file store refused.
 
         """
-        with _store_errors("writing a data file"):
+        with _store_errors(f"writing a data file of table {self._target.table}"):
             if self._open is None:
                 self._open = self._opened(table)
             self._open.writer.write_table(table, row_group_size=max(table.num_rows, 1))
@@ -200,7 +202,7 @@ class FileWriter:
 
     def finish(self) -> list[DataFile]:
         """Close the open file and return all data files of the epoch."""
-        with _store_errors("closing a data file"):
+        with _store_errors(f"closing a data file of table {self._target.table}"):
             self._close()
         return self.files
 

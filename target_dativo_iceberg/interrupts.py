@@ -7,7 +7,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from target_dativo_iceberg.errors import Interrupted, Stop
+from target_dativo_iceberg.errors import DativoError, Interrupted, Stop
 
 
 class Interrupts:
@@ -34,6 +34,13 @@ class Interrupts:
             yield
         except Stop as stop:
             raise Interrupted(stop.signum) from None
+        except DativoError:
+            raise
+        except Exception:
+            # What was raised within a lock of Python's own library may come out as another error.
+            if self._signum is None:
+                raise
+            raise Interrupted(self._signum) from None
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)

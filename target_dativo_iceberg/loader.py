@@ -88,10 +88,9 @@ class Loader:
         self._reader = Reader(source, settings.max_line_mb * MIB)
         self._emit = emit
         self._maps = maps
-        with beginning_threads():
-            self._workers = Workers(max(8 * MIB, (settings.memory_limit_mb - 256) * MIB // 8))
-            self._encoder = ThreadPoolExecutor(1, "encoder")
-            self._store = self._encoder.submit(_open_store, settings)
+        self._workers = Workers(max(8 * MIB, (settings.memory_limit_mb - 256) * MIB // 8))
+        self._encoder = ThreadPoolExecutor(1, "encoder")
+        self._store: Future[Store]
         self._scratch = _scratch()
         self._made = Streams(settings, contracts, self._scratch)
         self._streams: dict[str, Stream] = {}
@@ -115,6 +114,7 @@ class Loader:
         """
         with self._interrupts.handled():
             try:
+                self._begin()
                 self._read()
             except BaseException:
                 self._abandon()
@@ -129,6 +129,12 @@ class Loader:
                 with suppress(OSError):  # most runs do not make it
                     self._scratch.rmdir()
         return self.report
+
+    def _begin(self) -> None:
+        # A signal that is raised while a thread begins would meet Python's own locks.
+        with self._interrupts.postponed(), beginning_threads():
+            self._workers.begin()
+            self._store = self._encoder.submit(_open_store, self._settings)
 
     def _read(self) -> None:
         for block in self._reader.blocks():

@@ -23,6 +23,7 @@ from target_dativo_iceberg.commit import Prepared, commit
 from target_dativo_iceberg.contract.versions import REQUIRED
 from target_dativo_iceberg.errors import ConflictError, StoreError, UnknownOutcomeError
 from target_dativo_iceberg.refit import refitted, same_columns, same_partitions
+from target_dativo_iceberg.snapshot_times import in_order
 from target_dativo_iceberg.store_errors import store_errors
 from target_dativo_iceberg.stored_rows import tasks_of
 from target_dativo_iceberg.table_state import columns_of, required_properties
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
     from target_dativo_iceberg.upsert import Upsert
 
 _TRY_SECONDS = 120.0
-_LONGEST_WAIT = 2.0
+# Short, or those who have lost most often would try least often, and lose to writers that come fresh to it.
+_LONGEST_WAIT = 0.5
 _UNKNOWN_TRIES = 5
 _NAMELESS = "run."
 # They travel as headers, of which servers take 8 KiB or more in all.
@@ -139,7 +141,7 @@ def publish(
             if time.monotonic() > deadline or unknown >= _UNKNOWN_TRIES:
                 return _last_look(store, changes, checkpoint, error)
             attempt += 1
-            time.sleep(random.uniform(0.01, min(_LONGEST_WAIT, 0.05 * 2**attempt)))  # noqa: S311 - jitter
+            time.sleep(random.uniform(0.01, min(_LONGEST_WAIT, 0.05 * 2 ** min(attempt, 6))))  # noqa: S311 - jitter
             continue
         store.remember([c.destination.identifier for c in changes], checkpoint.key, checkpoint.text())
         return {".".join(p.identifier): p.snapshot_id for p in prepared if p.snapshot_id is not None}
@@ -224,7 +226,7 @@ def _prepare(store: Store, change: TableChange, checkpoint: Checkpoint) -> tuple
             requirements=(AssertCreate(),)
             if table is None
             else (*transaction._requirements, AssertTableUUID(uuid=table.metadata.table_uuid)),
-            updates=transaction._updates,
+            updates=tuple(in_order(transaction._updates, (table or destination.table).metadata)),
             schema=transaction.table_metadata.schema(),
             snapshot_id=snapshot.snapshot_id if snapshot else None,
         )

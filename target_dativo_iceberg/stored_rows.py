@@ -17,6 +17,7 @@ from pyiceberg.io.pyarrow import (
 )
 from pyiceberg.manifest import FileFormat
 from pyiceberg.schema import Schema, prune_columns
+from pyiceberg.types import ListType, MapType
 
 from target_dativo_iceberg.errors import StoreError
 from target_dativo_iceberg.row_marks import RowMarks
@@ -78,7 +79,9 @@ class StoredFile:
 
     def batches(self, group: int, schema: Schema) -> Iterator[pa.RecordBatch]:
         """Read a row group in batches of some thousand rows, with the columns of a schema of the table."""
-        own = prune_columns(self._schema, schema.field_ids, select_full_types=False)
+        # A list or map is chosen by what is in it: PyIceberg refuses to choose it by its own id.
+        ids = {i for i in schema.field_ids if not isinstance(schema.find_type(i), ListType | MapType)}
+        own = prune_columns(self._schema, ids, select_full_types=False)
         spec = self._table.specs().get(self.file.spec_id)
         missing = _get_column_projection_values(self.file, schema, self._table.schema(), spec, self._schema.field_ids)
         names = [column.name for column in own.columns]

@@ -232,6 +232,7 @@ class Store:
         metadata = destination.metadata
         fills = {INGEST_DATE: pa.scalar(self._date, pa.date32())} if is_dated(destination.contracts[-1]) else {}
         return FileTarget(
+            table=".".join(destination.identifier),
             io=destination.table.io,
             locations=destination.table.location_provider(),
             schema=destination.schema,

@@ -43,11 +43,18 @@ class Workers:
     def __init__(self, in_flight: int) -> None:
         self._in_flight = in_flight
         self._threads = ThreadPoolExecutor(_WORKERS, "worker")
-        together = Barrier(_WORKERS)
-        for _ in range(_WORKERS):  # all begin now, while there is memory for them
-            self._threads.submit(together.wait)
         self._jobs: deque[Job] = deque()
         self._nbytes = 0
+
+    def begin(self) -> None:
+        """Begin all threads, while there is memory for them."""
+        together = Barrier(_WORKERS)
+        try:
+            for _ in range(_WORKERS):
+                self._threads.submit(together.wait)
+        except BaseException:
+            together.abort()
+            raise
 
     def submit(self, stream: Stream, nbytes: int, task: Callable[..., Staged], *args: Any, seals: bool) -> None:
         """Hand a run to the workers."""

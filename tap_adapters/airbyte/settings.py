@@ -57,7 +57,7 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
         raise SettingsError("Settings 'config' and 'config_file' exclude each other; unset one.")
     path = Path(given.config_file) if given.config_file else None
     return Settings(
-        source=given.source or _executable(given.package),
+        source=given.source or executable_of(given.package),
         package=given.package,
         config=read_config_file(path) if path else given.config or {},
         config_file=path,
@@ -91,8 +91,13 @@ def find_executable(settings: Settings) -> str:
     return str(Path(found).absolute())
 
 
-def _executable(package: str | None) -> str:
-    """The executable that an Airbyte package installs: its name without the leading `airbyte-`."""
+def executable_of(package: str | None) -> str:
+    """Return the executable that an Airbyte package installs: its name without the leading `airbyte-`.
+
+    Raises:
+        SettingsError: there is no package, or it is no plain requirement such as `airbyte-source-faker==7.2.1`.
+
+    """
     if not package:
         raise SettingsError("No source to run: set 'source' to its executable, such as source-faker, or 'package'.")
     name = re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", package.strip())

@@ -74,12 +74,12 @@ def read_batch_settings(raw: Any) -> BatchSettings:
 class BatchFiles:
     """Writes the batches of one stream into files under the storage root."""
 
-    def __init__(self, settings: BatchSettings, stream: str, schema: pa.Schema) -> None:
+    def __init__(self, settings: BatchSettings, tap: str, stream: str, schema: pa.Schema) -> None:
         self._settings = settings
         self._schema = schema
         self._limit = settings.batch_size or MAX_ROWS
         safe = "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in stream)
-        self._base = f"{settings.storage.prefix or ''}tap-csv--{safe}-{uuid.uuid4().hex}"
+        self._base = f"{settings.storage.prefix or ''}{tap}--{safe}-{uuid.uuid4().hex}"
         self._number = 0
 
     @property

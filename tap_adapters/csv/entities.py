@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,16 +45,35 @@ def inspect(entity: Entity, log: logging.Logger) -> Inspected:
         for path in find(source.path, entity.name, SUFFIXES):
             # A file that two entries match is read once, as the first of them says.
             if path not in files:
-                files[path] = _data_file(path, source, log)
-    layouts = [layout for file in files.values() for layout in file.layouts]
+                files[path] = data_file(path, source, log)
+    return inspected(entity, tuple(files.values()), log)
+
+
+def inspected(entity: Entity, files: tuple[DataFile, ...], log: logging.Logger) -> Inspected:
+    """Return the columns of an entity's files; FileError or SettingsError if keys or types name others."""
+    layouts = [layout for file in files for layout in file.layouts]
     columns = tuple(dict.fromkeys(column for layout in layouts for column in layout.columns))
-    _check_columns(entity, columns, layouts)
+    if not columns:
+        raise FileError(f"Entity '{entity.name}': its files hold no record, so its columns are not known.")
+    for column in entity.types:
+        if column not in columns:
+            raise SettingsError(f"Entity '{entity.name}': 'types' names column '{column}', which no file has.")
+    check_keys(entity, layouts)
     _report_differences(entity, columns, layouts, log)
-    return Inspected(columns, tuple(files.values()))
+    return Inspected(columns, files)
 
 
-def _data_file(path: Path, source: Source, log: logging.Logger) -> DataFile:
-    layouts = (_layout(part, source, log) for part in parts_of(path))
+def check_keys(entity: Entity, layouts: Iterable[Layout]) -> None:
+    """Refuse a text that lacks a column by which its rows are known."""
+    for layout in layouts:
+        for key in entity.keys:
+            if key not in layout.columns:
+                raise FileError(f"{layout.part.label}: it has no column '{key}', a key of '{entity.name}'.")
+
+
+def data_file(path: Path, source: Source, log: logging.Logger, shown: str | None = None) -> DataFile:
+    """Return a file with the layout of each text in it; FileError if it cannot be read as its source says."""
+    layouts = (_layout(part, source, log) for part in parts_of(path, shown))
     return DataFile(path, source, tuple(layout for layout in layouts if layout is not None))
 
 
@@ -69,18 +89,6 @@ def _layout(part: Part, source: Source, log: logging.Logger) -> Layout | None:
     if columns != first:
         log.warning("%s has empty or repeated column names; they were made unique.", part.label)
     return Layout(part, source.encoding, source.dialect, first, columns)
-
-
-def _check_columns(entity: Entity, columns: tuple[str, ...], layouts: list[Layout]) -> None:
-    if not columns:
-        raise FileError(f"Entity '{entity.name}': its files hold no record, so its columns are not known.")
-    for column in entity.types:
-        if column not in columns:
-            raise SettingsError(f"Entity '{entity.name}': 'types' names column '{column}', which no file has.")
-    for layout in layouts:
-        for key in entity.keys:
-            if key not in layout.columns:
-                raise FileError(f"{layout.part.label}: it has no column '{key}', a key of '{entity.name}'.")
 
 
 def _report_differences(entity: Entity, columns: tuple[str, ...], layouts: list[Layout], log: logging.Logger) -> None:

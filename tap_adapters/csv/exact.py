@@ -103,7 +103,7 @@ def line_of(layout: Layout, row: int) -> int:
 def _data_rows(layout: Layout, records: Records, on_ragged: OnRagged) -> Iterator[tuple[int, list[str]]]:
     numbered = iter(records)
     if layout.header is not None and layout.header != tuple(next(numbered, (1, []))[1]):
-        raise FileError(f"{layout.part.label}: its header changed while tap-csv was running; run it again.")
+        raise FileError(f"{layout.part.label}: its header changed while the tap was running; run it again.")
     width = layout.width
     for line, row in numbered:
         if len(row) == width:

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from tap_adapters.common.checking import check_choice, converted, entries_of, entry_of
+from tap_adapters.common.columns import check_columns
 from tap_adapters.common.errors import SettingsError
 from tap_adapters.common.text import encoding_named
 from tap_adapters.common.values import check_types, null_markers
@@ -126,7 +127,7 @@ def source_of(entry: Format, path: str, defaults: Defaults, place: str) -> Sourc
     """Return how the files of an entry are to be read; `path` may end in `.tsv`. SettingsError if that cannot be."""
     header = entry.header is not False
     if entry.columns is not None:
-        _check_columns(entry.columns, header, place)
+        check_columns(entry.columns, place, "files with 'header: false'", header=header)
     policy = entry.on_ragged_row or defaults.on_ragged_row or "error"
     check_choice(policy, RAGGED_POLICIES, f"{place}.on_ragged_row")
     return Source(
@@ -141,13 +142,6 @@ def source_of(entry: Format, path: str, defaults: Defaults, place: str) -> Sourc
         ),
         skip_ragged=policy == "skip",
     )
-
-
-def _check_columns(columns: list[str], header: bool, place: str) -> None:
-    if header:
-        raise SettingsError(f"Setting '{place}.columns' names the columns of files with 'header: false' only.")
-    if not columns or not all(columns) or len(set(columns)) != len(columns):
-        raise SettingsError(f"Setting '{place}.columns' must list each column once, by a non-empty name.")
 
 
 def _dialect(entry: Format, path: str, place: str) -> Dialect:

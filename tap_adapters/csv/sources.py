@@ -26,23 +26,28 @@ class Part:
 
     path: Path
     member: str | None = None
+    shown: str | None = None
 
     @property
     def label(self) -> str:
-        """The name by which logs, errors and `_sdc_source_file` speak of it: `dir/a.csv` or `dir/a.zip!b.csv`."""
-        return str(self.path) if self.member is None else f"{self.path}!{self.member}"
+        """The name by which logs, errors and `_sdc_source_file` speak of it: `dir/a.csv` or `dir/a.zip!b.csv`.
+
+        A copy of a file from elsewhere is `shown` by the name it has there.
+        """
+        name = self.shown or str(self.path)
+        return name if self.member is None else f"{name}!{self.member}"
 
 
-def parts_of(path: Path) -> list[Part]:
+def parts_of(path: Path, shown: str | None = None) -> list[Part]:
     """Return the CSV texts inside a file: itself, or the members of a `.zip` in the order of their names."""
     if path.suffix.lower() != ".zip":
-        return [Part(path)]
+        return [Part(path, shown=shown)]
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
     except (OSError, zipfile.BadZipFile) as error:
-        raise FileError(_failure(Part(path), error)) from error
-    return [Part(path, name) for name in _csv_members(members, path)]
+        raise FileError(_failure(Part(path, shown=shown), error)) from error
+    return [Part(path, name, shown) for name in _csv_members(members, shown or str(path))]
 
 
 @contextmanager
@@ -126,14 +131,14 @@ class GuardedBytes(io.RawIOBase):
             raise FileError(f"{self._part.label}: a line is longer than {limit} MB; this is no CSV file.")
 
 
-def _csv_members(members: list[zipfile.ZipInfo], path: Path) -> list[str]:
+def _csv_members(members: list[zipfile.ZipInfo], archive: str) -> list[str]:
     """Choose the CSV members of an archive; a lone member counts whatever its name."""
     files = [member for member in members if not member.is_dir() and not _is_litter(member.filename)]
     chosen = files if len(files) == 1 else [m for m in files if m.filename.lower().endswith((".csv", ".tsv"))]
     if not chosen:
-        raise FileError(f"{path}: the archive holds no member that ends in .csv or .tsv.")
+        raise FileError(f"{archive}: it holds no member that ends in .csv or .tsv.")
     if any(member.flag_bits & 1 for member in chosen):
-        raise FileError(f"{path}: the archive is encrypted; tap-csv reads unencrypted archives only.")
+        raise FileError(f"{archive}: the archive is encrypted; only unencrypted ones are read.")
     return sorted(member.filename for member in chosen)
 
 

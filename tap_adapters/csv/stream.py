@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -13,33 +12,29 @@ import pyarrow as pa
 from singer_sdk.mapper import SameRecordTransform
 
 from tap_adapters.common.bookmarks import LocalFile
-from tap_adapters.common.errors import SettingsError
-from tap_adapters.common.stream import ItemStream
-from tap_adapters.common.values import ARROW_TYPES, SCHEMAS, STRING, kind_of
+from tap_adapters.common.tabular import TabularStream
+from tap_adapters.common.values import ARROW_TYPES, STRING
 from tap_adapters.csv.batch_files import BatchFiles, read_batch_settings
 from tap_adapters.csv.encode import json_lines
 from tap_adapters.csv.entities import METADATA_KINDS, SOURCE_FILE, SOURCE_LINE, SOURCE_MTIME, DataFile, Inspected
-from tap_adapters.csv.layout import Layout
 from tap_adapters.csv.parse import read_rows
 from tap_adapters.csv.reading import RaggedRows, Reading
 
 if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context, Record
+    from singer_sdk.tap_base import Tap
 
     from tap_adapters.csv.settings import Entity
-    from tap_adapters.csv.tap import TapCsv
 
 
-class CsvStream(ItemStream):
+class CsvStream(TabularStream):
     """The rows of all files of one entity, as text unless `types` or the catalog say otherwise."""
 
-    def __init__(self, tap: TapCsv, entity: Entity, inspected: Inspected, *, metadata: bool) -> None:
+    def __init__(self, tap: Tap, entity: Entity, inspected: Inspected, *, metadata: bool) -> None:
         self._inspected = inspected
         kinds = METADATA_KINDS if metadata else {}
         kinds = {**kinds, **{column: entity.types.get(column, STRING) for column in inspected.columns}}
-        properties = {column: dict(SCHEMAS[kind]) for column, kind in kinds.items()}
-        schema = {"type": "object", "properties": properties}
-        super().__init__(tap, schema=schema, name=entity.name, keys=entity.keys)
+        super().__init__(tap, name=entity.name, kinds=kinds, keys=entity.keys)
         self._rows = 0
         self._skipped_rows = 0
 
@@ -71,7 +66,7 @@ class CsvStream(ItemStream):
         """Write batch files, and a BATCH message for each."""
         settings = read_batch_settings(self.config["batch_config"])
         fields = [pa.field(name, ARROW_TYPES[kind]) for name, kind in self._columns.items()]
-        files = BatchFiles(settings, self.name, pa.schema(fields))
+        files = BatchFiles(settings, self.tap_name, self.name, pa.schema(fields))
         with self.get_batch_counter() as counter, self.get_sync_timer():
             for file, modified in self._files():
                 with closing(self._read(file, modified)) as batches:
@@ -104,24 +99,9 @@ class CsvStream(ItemStream):
 
     # ---- rows ----
 
-    @cached_property
-    def _columns(self) -> Mapping[str, str]:
-        """The selected columns and their kinds, as the catalog has them."""
-        columns = {}
-        for name, schema in self.effective_schema.get("properties", {}).items():
-            if not self.mask[("properties", name)]:
-                continue
-            kind = kind_of(schema)
-            if kind is None:
-                raise SettingsError(
-                    f"Catalog, stream '{self.name}': column '{name}' of a CSV file is no object or array."
-                )
-            columns[name] = kind
-        return columns
-
     def _read(self, file: DataFile, modified: str) -> Generator[pa.RecordBatch]:
         for layout in file.layouts:
-            self._warn_of_unlisted(layout)
+            self._warn_of_unlisted(layout.part.label, layout.columns)
             ragged = RaggedRows(self.logger, self.name, layout, skip=file.source.skip_ragged)
             about = {SOURCE_FILE: layout.part.label, SOURCE_MTIME: modified}
             reading = Reading(layout, self._columns, file.source.null_markers, about)
@@ -129,15 +109,6 @@ class CsvStream(ItemStream):
                 for rows in parsed:
                     yield reading.batch(rows)
             self._skipped_rows += ragged.finish()
-
-    def _warn_of_unlisted(self, layout: Layout) -> None:
-        unlisted = [name for name in layout.columns if name not in self.effective_schema.get("properties", {})]
-        if unlisted:
-            self.logger.warning(
-                "%s has columns that the catalog does not list: %s; they are left out. Run discovery again.",
-                layout.part.label,
-                ", ".join(unlisted),
-            )
 
     def _limited(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Stop where `--test` wants it: after so many rows of this stream."""

@@ -12,7 +12,7 @@ from tap_adapters.common.errors import SettingsError
 from tap_adapters.common.tap import CAPABILITIES, OwnTap
 from tap_adapters.common.values import KINDS
 from tap_adapters.csv.batch_files import COMPRESSIONS, read_batch_settings
-from tap_adapters.csv.entities import METADATA_KINDS, inspect
+from tap_adapters.csv.entities import METADATA_KINDS, Inspected, inspect
 from tap_adapters.csv.settings import RAGGED_POLICIES, Entity, read_entities
 from tap_adapters.csv.stream import CsvStream
 
@@ -38,9 +38,7 @@ ON_RAGGED_ROW = th.Property(
         "and left out (`skip`)."
     ),
 )
-FILE_ENTRY = th.ObjectType(
-    th.Property("entity", th.StringType, required=True, description="Name of the stream."),
-    th.Property("path", th.StringType, required=True, description="A file, a folder (read recursively) or a glob."),
+FORMAT = (
     th.Property("keys", th.ArrayType(th.StringType), description="Columns that identify a row."),
     th.Property("encoding", th.StringType, description="Text encoding; a byte order mark wins. Default: utf-8."),
     th.Property("delimiter", th.StringType, description="Default: `,`, and a tab for a path that ends in .tsv."),
@@ -59,6 +57,18 @@ FILE_ENTRY = th.ObjectType(
     NULL_VALUES,
     EMPTY_IS_NULL,
     ON_RAGGED_ROW,
+)
+ENTITY = th.Property("entity", th.StringType, required=True, description="Name of the stream.")
+FILE_ENTRY = th.ObjectType(
+    ENTITY,
+    th.Property("path", th.StringType, required=True, description="A file, a folder (read recursively) or a glob."),
+    *FORMAT,
+)
+ADD_METADATA_COLUMNS = th.Property(
+    "add_metadata_columns",
+    th.BooleanType,
+    title="Add metadata columns",
+    description=f"Add the columns {', '.join(f'`{name}`' for name in METADATA_KINDS)}.",
 )
 BATCH_CONFIG = th.Property(
     "batch_config",
@@ -101,12 +111,7 @@ class TapCsv(OwnTap):
             title="CSV files definition",
             description="Path of a JSON file that holds the array `files`; it goes before `files`.",
         ),
-        th.Property(
-            "add_metadata_columns",
-            th.BooleanType,
-            title="Add metadata columns",
-            description=f"Add the columns {', '.join(f'`{name}`' for name in METADATA_KINDS)}.",
-        ),
+        ADD_METADATA_COLUMNS,
         NULL_VALUES,
         EMPTY_IS_NULL,
         ON_RAGGED_ROW,
@@ -120,8 +125,8 @@ class TapCsv(OwnTap):
     def _stream(self, entity: Entity) -> CsvStream:
         metadata = bool(self.config.get("add_metadata_columns"))
         inspected = inspect(entity, self.logger)
-        if metadata and (taken := METADATA_KINDS.keys() & set(inspected.columns)):
-            raise SettingsError(f"Entity '{entity.name}': column '{min(taken)}' exists; unset 'add_metadata_columns'.")
+        if metadata:
+            check_metadata(entity, inspected)
         return CsvStream(self, entity, inspected, metadata=metadata)
 
     @classmethod
@@ -129,6 +134,12 @@ class TapCsv(OwnTap):
         """Check the entries and the batch files of the settings."""
         read_entities(config)
         check_batches(config)
+
+
+def check_metadata(entity: Entity, inspected: Inspected) -> None:
+    """Refuse to add columns beside others of the same names."""
+    if taken := METADATA_KINDS.keys() & set(inspected.columns):
+        raise SettingsError(f"Entity '{entity.name}': column '{min(taken)}' exists; unset 'add_metadata_columns'.")
 
 
 def check_batches(config: Mapping[str, Any]) -> None:

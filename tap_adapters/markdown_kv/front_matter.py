@@ -20,12 +20,19 @@ class FrontMatterError(Exception):
     """The front matter is no usable YAML; the message says why and quotes nothing of it."""
 
 
+class _Loader(yaml.SafeLoader):
+    """Refuses aliases, by which a short text can mean an endless one."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise FrontMatterError("it uses a YAML alias, which is not supported")
+        return super().compose_node(parent, index)
+
+
 def read(text: str) -> tuple[Pair, ...] | None:
     """Return the pairs of a YAML mapping, None if the text is no mapping; FrontMatterError if it is not YAML."""
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
-            raise FrontMatterError("it uses a YAML alias, which is not supported")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 2 if error.problem_mark else 2
         raise FrontMatterError(f"it is not valid YAML (line {line})") from error

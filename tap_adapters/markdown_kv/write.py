@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tap_adapters.markdown_kv import front_matter
-from tap_adapters.markdown_kv.document import Document
+from tap_adapters.markdown_kv.document import DEFAULT, FRONT_MATTER, Document, Pair, Section
 from tap_adapters.markdown_kv.values import CONTROLS, quoted, written
 
 NAMING = ("doc_id", "id", "title")
@@ -14,17 +14,31 @@ NAMING = ("doc_id", "id", "title")
 
 
 def write(record: Mapping[str, Any], doc_id: str | None = None) -> str:
-    """Return a record as a document: what names it as front matter, all else as pairs in the record's order.
+    """Return a record as the text of a document: what names it as front matter, all else as pairs in its order.
 
     Values are those of JSON, decimals as `Decimal`. `doc_id` goes into the front matter; a member of that name with
     another value becomes a pair.
     """
+    return document_of(record, doc_id).raw
+
+
+def document_of(record: Mapping[str, Any], doc_id: str | None = None) -> Document:
+    """Return a record as the document that its text would be read as."""
     named = {name: record[name] for name in NAMING if name in record and not isinstance(record[name], dict | list)}
     if doc_id is not None and named.get("doc_id") != doc_id:
-        named = {name: value for name, value in named.items() if name != "doc_id"}
+        named.pop("doc_id", None)
     head = dict(sorted((named | ({} if doc_id is None else {"doc_id": doc_id})).items()))
-    pairs = [f"{_key(name)}:: {_below(value)}\n" for name, value in record.items() if name not in named]
-    return "\n".join(([front_matter.write(head.items())] if head else []) + (["".join(pairs)] if pairs else []))
+    body = {name: value for name, value in record.items() if name not in named}
+    texts = [front_matter.write(head.items())] if head else []
+    if body:
+        texts.append("".join(f"{_key(name)}:: {_below(value)}\n" for name, value in body.items()))
+    parts = ((FRONT_MATTER, head), (DEFAULT, body))
+    sections = (
+        Section(name, 0, tuple(Pair.of_value(key, value) for key, value in members.items()))
+        for name, members in parts
+        if members
+    )
+    return Document(tuple(sections), "\n".join(texts))
 
 
 def record_of(document: Document) -> dict[str, Any]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tap_adapters.airbyte.settings import executable_of
 from tap_adapters.airbyte_cursors import airbyte_cursors
+from tap_adapters.common.errors import SettingsError
 from tap_adapters.errors import SourceError
-from tap_adapters.extractor import Extractor
+from tap_adapters.extractor import Companion, Extractor, Setting
 from tap_adapters.recipes.api import API_OPTIONS, start_date
 from tap_adapters.recipes.plugin import OPTIONS, Plugin, settings
 from tap_adapters.selection import patterns
@@ -18,7 +20,7 @@ PLUGIN = Plugin(
     "tap-airbyte",
     (
         *settings("source", "package", "config_file", "on_config_update", object=("streams",)),
-        *settings(secret=("config",)),
+        Setting("config", "object", secret=True),
     ),
     capabilities=("about", "catalog", "discover", "state", "structured-logging"),
 )
@@ -65,8 +67,9 @@ def airbyte(source: Source) -> Extractor:
     options = source.options
     given = PLUGIN.given(source, _OPTIONS)
     kept = {name: options[name] for name in ("source", "config_file", "on_config_update") if options.get(name)}
-    if "source" not in kept | given:
-        kept["package"] = _package(source)
+    companion = None if "source" in kept | given else _companion(given.pop("package", None) or _package(source))
+    if companion:
+        kept["package"] = companion.package
     objects = source.objects or tuple(options.get("streams_default") or ())
     method = method_of(source.incremental, BY_CURSOR | BY_FILE | BY_SPREADSHEET | BY_LOG)
     key = source.incremental.cursor_field if source.incremental and method != "FULL_TABLE" else None
@@ -82,7 +85,15 @@ def airbyte(source: Source) -> Extractor:
         select=select or ["*.*"],
         replication=dict.fromkeys(objects or ("*",), how),
         streams={name: name for name in objects},
+        companion=companion,
     )
+
+
+def _companion(package: str) -> Companion:
+    try:
+        return Companion(package, executable_of(package), "source")
+    except SettingsError as error:
+        raise SourceError("is no plain requirement", f"{OPTIONS}.package", "set `source` to the executable") from error
 
 
 def _package(source: Source) -> str:

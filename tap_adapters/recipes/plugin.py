@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tap_adapters.errors import SourceError
-from tap_adapters.extractor import Cursors, Extractor, Setting
+from tap_adapters.extractor import Companion, Cursors, Extractor, Setting
 from tap_adapters.names import check_known
 from tap_adapters.source import Source
 from tap_adapters.strategies import Replication
@@ -61,6 +61,7 @@ class Plugin:
         select: Iterable[str],
         replication: Mapping[str, Replication],
         streams: Mapping[str, str],
+        companion: Companion | None = None,
     ) -> Extractor:
         """Return the extractor; what is read as a whole is given no STATE, which some taps would obey all the same."""
         resumes = any(one.method != "FULL_TABLE" for one in replication.values())
@@ -75,6 +76,7 @@ class Plugin:
             select=tuple(select),
             metadata={stream: one.metadata for stream, one in replication.items()},
             streams=streams,
+            companion=companion,
         )
 
 

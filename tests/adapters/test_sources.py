@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tap_adapters.errors import SourceError
-from tap_adapters.extractor import Extractor
+from tap_adapters.extractor import Companion, Extractor, Setting
 from tap_adapters.source import Incremental, Source
 from tap_adapters.sources import ENGINES, RECIPES, adapt
 
@@ -270,12 +270,13 @@ def test_the_airbyte_engine_runs_any_source_by_its_package() -> None:
         )
     )
     assert found.executable == "tap-airbyte"
+    assert found.companion == Companion("airbyte-source-stripe==5.14.1", "source-stripe", "source")
     assert found.package is None
     assert found.config == {
         "package": "airbyte-source-stripe==5.14.1",
         "config": {"client_secret": SECRET, "account_id": "acct_1", "start_date": "2024-01-01"},
     }
-    assert next(one for one in found.settings if one.name == "config").secret
+    assert Setting("config", "object", secret=True) in found.settings
     assert found.metadata == {"customers": {"replication-method": "INCREMENTAL", "replication-key": "created"}}
     assert "customers.email" in found.select
     image = {"docker_image": "airbyte/source-zendesk-support:4.1", "config": {"subdomain": "x"}}
@@ -283,6 +284,8 @@ def test_the_airbyte_engine_runs_any_source_by_its_package() -> None:
     assert other.config == {"package": "airbyte-source-zendesk-support", "config": {"token": SECRET, "subdomain": "x"}}
     assert other.select == ("*.*",)
     assert "which Airbyte source" in refused("zendesk", "airbyte")
+    assert "set `source` to the executable" in refused("zendesk", "airbyte", options={"package": "../here"})
+    assert made("zendesk", "airbyte", options={"source": "/opt/source-zendesk"}).companion is None
 
 
 def test_a_tap_can_be_taken_from_elsewhere() -> None:

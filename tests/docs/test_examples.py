@@ -13,7 +13,7 @@ from tests.docs.examples import Example
 from tests.docs.pages import COMMANDS, INPUTS, REASONS, RESULTS, Block, Section, sections
 from tests.target.running import Target, record, schema
 
-PAGES = ("contracts.md", "quarantine.md", "singer.md", "privacy.md")
+PAGES = ("contracts.md", "loading.md", "quarantine.md", "singer.md", "privacy.md")
 SECTIONS = [section for page in PAGES for section in sections(page) if section.blocks]
 
 

@@ -54,3 +54,13 @@ def test_the_readme_query_runs_in_duckdb(load: Load, tmp_path: Path, monkeypatch
             if not statement.startswith("INSTALL"):
                 result = con.execute(statement).fetchall()
     assert result == [(1,)]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs" / "hub").iterdir()), ids=lambda p: p.stem)
+def test_every_default_in_a_hub_definition_is_of_its_kind(path: Path) -> None:
+    # Meltano parses the default of an array or object, and ends with a traceback when it is a text.
+    kinds = {"array": list, "object": dict, "integer": int, "boolean": bool, "string": str, "options": str}
+    for setting in yaml.safe_load(path.read_text())["settings"]:
+        if "value" in setting:
+            found = str(setting["value"]) if setting["kind"] == "string" else setting["value"]
+            assert isinstance(found, kinds[setting["kind"]]), setting["name"]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.job import Job
+from tests.faults.oracle import Tap
 from tests.faults.sweep import Sweep, sql_sweep
 
 
@@ -19,5 +20,5 @@ def sweep() -> Iterator[Sweep]:
 
 @pytest.fixture
 def job(sweep: Sweep, tmp_path: Path) -> Job:
-    """A job over a warehouse of its own."""
-    return Job(sweep, tmp_path)
+    """A job over a warehouse of its own, whose epochs are published one by one when their STATE is waited for."""
+    return Job(sweep, tmp_path, Tap(pad=120_000))

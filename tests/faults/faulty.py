@@ -1,4 +1,5 @@
-"""A warm process as `tests.target.warm` is, whose children number their outside calls and may be struck at one.
+"""A warm process as `tests.target.warm` is, whose children number their outside calls and may be struck at one, or
+whose clock jumps.
 
 Run as `python -m tests.faults.faulty FD` in the checkout. It must not load DuckDB, with which a forked child crashes
 when it ends.
@@ -9,14 +10,17 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from pathlib import Path
 
 from tests.target.warm import serve
 
 if __name__ == "__main__":
     serve(socket.socket(fileno=int(sys.argv[1])))
     from target_dativo_iceberg.__main__ import main
-    from tests.faults.calls import install
+    from tests.faults import calls, clock
 
     if "DATIVO_FAULT" in os.environ:
-        install(os.environ)
+        calls.install(os.environ)
+    if "DATIVO_CLOCK" in os.environ:
+        clock.install(Path(os.environ["DATIVO_CLOCK"]))
     main()

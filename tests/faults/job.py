@@ -29,7 +29,7 @@ class Job:
         self._sweep, self._place, self._folder = sweep, SqlPlace(folder), folder
         self.tap = tap or Tap()
         self.target = Target(sweep.server, folder)
-        self.settings = {"on_violation": "quarantine", "epoch_max_mb": 1, "job_id": JOB} | settings
+        self.settings: dict[str, Any] = {"on_violation": "quarantine", "epoch_max_mb": 1, "job_id": JOB} | settings
         self.temporary = folder / "tmp"
         self.temporary.mkdir()
         self.state: bytes | None = None
@@ -43,12 +43,19 @@ class Job:
     def start(self, env: dict[str, str] | None = None, **options: Any) -> Child:
         """Start a run."""
         environment = {"TMPDIR": str(self.temporary)} | (env or {})
-        return self.target.start(env=environment, **self.settings | options)
+        return self.target.start(env=environment, **(self.settings | options))
 
     def feed(self, child: Child) -> None:
         """Give it all that the tap has after the STATE."""
-        for piece in self.tap.messages(self.state):
-            child.feed_bytes(piece)
+        child.feed_bytes(b"".join(self.tap.messages(self.state)))
+
+    def first_epoch(self, child: Child) -> bytes:
+        """Give it what the tap has up to its first STATE, wait until that is printed; return the rest."""
+        pieces = list(self.tap.messages(self.state))
+        first = next(n for n, piece in enumerate(pieces) if b'"STATE"' in piece) + 1
+        child.feed_bytes(b"".join(pieces[:first]))
+        child.until(lambda: child.states, "the first STATE")
+        return b"".join(pieces[first:])
 
     def run(self, **options: Any) -> Ended:
         """Run it to its end."""

@@ -13,14 +13,21 @@ from tests.target.running import Ended, record, schema
 
 STREAMS = ("a", "b")
 EACH = 5  # good rows of a stream in an epoch
-_PAD = "x" * 450_000  # an epoch is more than a block of input (4 MiB), so that each has a publish of its own
 
 
 @dataclass(frozen=True)
 class Tap:
-    """Gives each stream the ids 1 to `epochs` * EACH, and in each epoch one record of `a` that breaks its contract."""
+    """Gives each stream the ids 1 to `epochs` * EACH, and in each epoch one record of `a` that breaks its contract.
+
+    Attributes:
+        epochs: how many.
+        pad: characters in a record; as it is, an epoch is more than a block of input (4 MiB), so that each has a
+            publish of its own. With 120,000 (more than `epoch_max_mb` of 1) it has that when its STATE is waited for.
+
+    """
 
     epochs: int = 2
+    pad: int = 450_000
 
     def states(self) -> list[bytes]:
         """The STATE values it sends, in order."""
@@ -34,7 +41,7 @@ class Tap:
             first = epoch * EACH + 1
             for number in range(first, first + EACH):
                 for stream in STREAMS:
-                    yield _line(record(number, stream, s=_PAD))
+                    yield _line(record(number, stream, s="x" * self.pad))
             yield _line(record(0, "a", s=epoch) | {"record": {"id": f"bad {epoch}"}})
             yield b'{"type":"STATE","value":%s}\n' % self.states()[epoch]
 

@@ -1,10 +1,12 @@
 """The call sweep: strike at the first call to the outside, then at the second, … until a run ends untouched.
 
-Usage: python -m tests.faults.sweep sql|nessie [MODE …], in the checkout (`make faults`).
+Usage: python -m tests.faults.sweep sql|nessie [commit|branch] [MODE …] [STEP], in the checkout (`make faults`).
+With STEP, only every STEPth call is struck at.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 import socket
@@ -13,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +31,7 @@ from tests.target.running import Ended, Server, Target
 JOB = "swept"
 NEVER = 1 << 30
 VARIANTS = ("bare", "job")
+PUBLISHERS = ("commit", "branch")
 
 
 class FaultyServer(Server):
@@ -132,16 +135,15 @@ class Sweep:
         properties = json.loads(row[0])["properties"] if row else {}
         return [json.loads(v) for k, v in properties.items() if k == f"dativo.checkpoint.{JOB}"]
 
-    def all(self, folder: Path, modes: tuple[str, ...], variants: tuple[str, ...], **settings: Any) -> int:
+    def all(self, folder: Path, modes: Iterable[str], variants: Iterable[str], step: int = 1, **settings: Any) -> int:
         """Sweep until runs end untouched; return the number of points."""
         points = 0
-        for variant in variants:
-            for mode in modes:
-                number = 1
-                while self._kept_if_failed(folder / "point", mode, number, variant, settings):
-                    number += 1
-                points += number - 1
-                print(f"{variant:<5}{mode:<8}{number - 1:>5} points", flush=True)
+        for variant, mode in itertools.product(variants, modes):
+            struck = 0
+            while self._kept_if_failed(folder / "point", mode, 1 + struck * step, variant, settings):
+                struck += 1
+            points += struck
+            print(f"{variant:<5}{mode:<8}{struck:>5} points", *settings.values(), flush=True)
         return points
 
     def _kept_if_failed(self, folder: Path, mode: str, number: int, variant: str, settings: dict[str, Any]) -> bool:
@@ -168,17 +170,22 @@ def sql_sweep() -> Iterator[Sweep]:
         server.stop()
 
 
-def main(where: str, *modes: str) -> None:
-    """Sweep everything and print the count."""
+def main(where: str, *words: str) -> None:
+    """Sweep everything, or what the words leave of it, and print the count."""
     from tests.faults.on_nessie import nessie_sweep
 
-    begun = time.monotonic()
+    modes = [w for w in words if w in MODES] or MODES
+    publishers = [w for w in words if w in PUBLISHERS] or (PUBLISHERS if where == "nessie" else PUBLISHERS[:1])
+    step = next((int(w) for w in words if w.isdecimal()), 1)
+    begun, points = time.monotonic(), 0
     with (
         tempfile.TemporaryDirectory() as folder,
         sql_sweep() if where == "sql" else nessie_sweep(Path(folder)) as sweep,
     ):
-        print(*sorted(set(sweep.calls(Path(folder) / "calls"))), sep=", ")
-        points = sweep.all(Path(folder), modes or MODES, VARIANTS)
+        for publish in publishers:
+            calls = sweep.calls(Path(folder) / f"calls-{publish}", publish=publish)
+            print(f"{where} {publish}: {len(calls)} calls:", ", ".join(sorted(set(calls))))
+            points += sweep.all(Path(folder), modes, VARIANTS, step, publish=publish)
     print(f"{where}: {points} points, no row lost, none doubled in a job: {time.monotonic() - begun:.0f} s")
 
 

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import resource
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.faults.job import Job
-from tests.target.running import Child, Ended
+from tests.faults.sweep import Sweep
+from tests.faults.traces import check_machine
+from tests.readback import Tables
+from tests.target.running import Child, Ended, Target, record, schema
 
-DEATHS = {-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGKILL}
+# 127: glibc's own end of a process that has no memory for a thread's data.
+DEATHS = {-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGKILL, 127}
 
 
 def running(child: Child) -> None:
@@ -23,15 +31,9 @@ def running(child: Child) -> None:
 def struck_later(job: Job, strike: Callable[[Child], None]) -> Ended:
     """Run until the first epoch is published, strike, and give the rest."""
     child = job.start()
-    pieces = list(job.tap.messages(None))
-    first = next(n for n, piece in enumerate(pieces) if b'"STATE"' in piece) + 1
-    for piece in pieces[:first]:
-        child.feed_bytes(piece)
-    # An epoch ends at the last STATE of a block: this one has come alone.
-    child.until(lambda: child.states, "the first STATE")
+    rest = job.first_epoch(child)
     strike(child)
-    for piece in pieces[first:]:
-        child.feed_bytes(piece)
+    child.feed_bytes(rest)
     return child.wait()
 
 
@@ -47,30 +49,110 @@ def leave_memory(child: Child, mib: int) -> None:
     resource.prlimit(child.pid, resource.RLIMIT_AS, (limit, limit))
 
 
-def ran_out(ended: Ended) -> None:
-    """The end of a run without memory: a death that no program can prevent, or one line that says it."""
+def ran_out(ended: Ended) -> Ended:
+    """Check the end of a run without memory: one line that says it, or a death, which no program can prevent."""
     assert ended.code in {0, 1} | DEATHS, ended.log
+    if ended.code in DEATHS:
+        return Ended(-signal.SIGKILL, ended.out, ended.log, ended.report)
     if ended.code == 1:
         assert re.match("machine: the process got no (more )?(memory|threads)|store: ", ended.errors[0]), ended.log
+    return ended
 
 
-@pytest.mark.parametrize("mib", [0, 10, 30, 60, 90])
-def test_without_memory_a_run_says_so_or_dies_and_the_next_loads_all(job: Job, mib: int) -> None:
+@pytest.mark.parametrize("mib", [0, 10, 40])
+def test_without_memory_a_run_says_so_or_dies_and_the_next_loads_all(sweep: Sweep, tmp_path: Path, mib: int) -> None:
+    job = Job(sweep, tmp_path)
     child = job.start()
-    running(child)
+    child.until(lambda: child.log, "the first line of the log")
     leave_memory(child, mib)
     job.feed(child)
-    ended = child.wait()
-    ran_out(ended)
-    assert ended.code or mib > 30, "the limit did nothing"
+    ended = ran_out(child.wait())
+    assert ended.code or mib, "the limit did nothing"
     job.check(ended)
     job.finish()
 
 
-@pytest.mark.parametrize("mib", [0, 4, 16])
+@pytest.mark.parametrize("mib", [0, 4])
 def test_memory_that_ends_after_an_epoch_costs_the_open_one_only(job: Job, mib: int) -> None:
-    ended = struck_later(job, lambda child: leave_memory(child, mib))
-    ran_out(ended)
-    job.check(ended)
+    job.check(ran_out(struck_later(job, lambda child: leave_memory(child, mib))))
     assert job.begun >= 1
     job.finish()
+
+
+@pytest.mark.parametrize("mib", [150, 400])
+def test_the_command_without_memory_for_its_libraries_says_so_or_dies(tmp_path: Path, mib: int) -> None:
+    lines = "".join(json.dumps(m) + "\n" for m in (schema(), record(1))).encode()
+    shell = f"ulimit -v {mib << 10}; exec {sys.executable} -m target_dativo_iceberg"
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    done = subprocess.run(
+        ["bash", "-c", shell], input=lines, capture_output=True, check=False, cwd=tmp_path, env=environment, timeout=100
+    )
+    assert done.returncode in {0, 1} | DEATHS, done.stderr
+    assert b"Traceback" not in done.stderr
+    assert b"fault of the target" not in done.stderr
+
+
+# ---- disk ----
+
+
+def allow(child: Child, kind: int, limit: int) -> None:
+    resource.prlimit(child.pid, kind, (limit, limit))
+
+
+def test_a_disk_that_fills_up_costs_the_open_epoch_only(job: Job) -> None:
+    # The quarantine's data file is the first that does not fit; the log still does.
+    ended = struck_later(job, lambda child: allow(child, resource.RLIMIT_FSIZE, 4000))
+    job.check(ended)
+    assert (ended.code, job.begun) == (1, 1)
+    assert re.match("store: .* a data file of table default.a__quarantine failed .File too large.", ended.errors[0])
+    job.finish()
+
+
+def test_a_disk_that_is_full_from_the_start_is_told_before_any_row(job: Job) -> None:
+    ended = job.run(limits={"FSIZE": 4096})
+    job.check(ended)
+    assert ended.errors[0].startswith("store: opening the catalog failed")
+    job.finish()
+
+
+def test_rows_that_wait_on_a_full_disk_end_the_run_and_leave_no_file(target: Target, tmp_path: Path) -> None:
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    settings = {"partition_by": ["bucket[4](id)"], "memory_limit_mb": 256, "job_id": "waits"}
+    # Rows of several partitions beyond 16 MiB wait in the folder for temporary files.
+    pieces = [
+        json.dumps(schema()).encode() + b"\n",
+        *(_rows(n) for n in range(6)),
+        b'{"type":"STATE","value":{"n":1}}\n',
+    ]
+    ended = target.run(iter(pieces), env={"TMPDIR": str(temporary)}, limits={"FSIZE": 1 << 20}, **settings)
+    assert (ended.code, ended.out, target.published()) == (1, b"", {})
+    assert re.match("store: rows that wait for the others of their partition do not fit on the disk", ended.errors[0])
+    assert list(target.warehouse.rglob("*.parquet")) == []
+    check_machine(tmp_path, temporary)
+    again = target.run(iter(pieces), env={"TMPDIR": str(temporary)}, **settings)
+    assert (again.code, Tables(target.warehouse).count("a")) == (0, 6000)
+    check_machine(tmp_path, temporary)
+
+
+def _rows(piece: int) -> bytes:
+    ids = range(piece * 1000, (piece + 1) * 1000)
+    return "".join(json.dumps(record(n, s=f"{n:05d}" * 1000)) + "\n" for n in ids).encode()
+
+
+# ---- open files ----
+
+
+def test_too_few_open_files_cost_the_open_epoch_only(job: Job) -> None:
+    ended = struck_later(job, lambda child: allow(child, resource.RLIMIT_NOFILE, 4))
+    job.check(ended)
+    assert (ended.code, job.begun) == (1, 1)
+    assert "Too many open files" in ended.errors[0] or "unable to open database file" in ended.errors[0]
+    job.finish()
+
+
+def test_sixty_four_open_files_are_enough_for_a_job(job: Job) -> None:
+    child = job.start(limits={"NOFILE": 64})
+    child.feed_bytes(job.first_epoch(child))
+    job.check(child.wait())
+    assert job.begun == job.tap.epochs

@@ -40,6 +40,13 @@ def test_struck_at_any_call_nothing_is_lost_and_a_job_doubles_nothing(
         assert sweep.point(tmp_path / str(number), mode, number, variant)
 
 
+@pytest.mark.parametrize("mode", ["kill", "do-kill"])
+def test_killed_between_the_commit_and_its_state_a_job_doubles_nothing(
+    sweep: Sweep, calls: list[str], tmp_path: Path, mode: str
+) -> None:
+    assert sweep.point(tmp_path / "point", mode, calls.index("state") + 1)
+
+
 def test_struck_at_a_call_that_never_comes_a_run_is_untouched(sweep: Sweep, calls: list[str], tmp_path: Path) -> None:
     assert not sweep.point(tmp_path / "point", "kill", len(calls) + 50)
 

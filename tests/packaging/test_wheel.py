@@ -17,6 +17,14 @@ from tests.readback import Tables
 
 ROOT = Path(__file__).resolve().parents[2]
 UV = ROOT / ".venv-tools" / "bin" / "uv"
+OWN_PLUGINS = {
+    "tap-airbyte": "extractor",
+    "tap-csv": "extractor",
+    "tap-markdown-kv": "extractor",
+    "tap-google-sheets": "extractor",
+    "tap-gdrive-csv": "extractor",
+    "mapper-markdown-kv": "mapper",
+}
 _SIZE_LIMIT = 250 * 10**6
 pytestmark = [pytest.mark.network, pytest.mark.timeout(600), pytest.mark.xdist_group("packaging")]
 
@@ -67,7 +75,8 @@ def _size(folder: Path) -> int:
 
 def test_the_installed_command_answers(pipx: Path) -> None:
     assert "target-dativo-iceberg v" in _run(pipx / "target-dativo-iceberg", "--version")
-    assert "tap-csv v" in _run(pipx / "tap-csv", "--version")
+    for name in OWN_PLUGINS:
+        assert f"{name} v" in _run(pipx / name, "--version")
 
 
 def test_dativo_finds_its_recipes_and_schemas_in_the_wheel(pipx: Path, tmp_path: Path) -> None:
@@ -134,11 +143,12 @@ def test_meltano_takes_the_hub_definitions(tmp_path: Path) -> None:
     meltano = ROOT / ".venv-meltano" / "bin" / "meltano"
     environment = os.environ | {"HOME": str(tmp_path), "MELTANO_CLI_DISABLE_VERSION_CHECK": "1", "NO_COLOR": "1"}
     _run(meltano, "init", "project", cwd=tmp_path, env=environment)
-    for kind, name in (("loader", "target-dativo-iceberg"), ("extractor", "tap-csv")):
+    plugins = {"target-dativo-iceberg": "loader", **OWN_PLUGINS}
+    for name, kind in plugins.items():
         _run(
             meltano, "add", "--plugin-type", kind, name, "--from-ref", ROOT / "docs" / "hub" / f"{name}.yml",
             "--no-install", cwd=tmp_path / "project", env=environment,
         )  # fmt: skip
     added = (tmp_path / "project" / "meltano.yml").read_text()
-    assert "name: target-dativo-iceberg" in added
-    assert "name: tap-csv" in added
+    for name in plugins:
+        assert f"name: {name}\n" in added

@@ -109,3 +109,34 @@ def test_a_wrong_password_ends_the_tap_and_is_not_shown(postgres_server: Postgre
     assert failed is not None
     assert "password authentication failed" in failed.stderr
     assert "wr0ng-canary" not in failed.stderr
+
+
+def test_a_date_is_a_cursor_if_the_tap_reads_dates_as_text(
+    postgres_server: PostgreSql, open_pipe: OpenPipe, tables: Tables, tmp_path: Path
+) -> None:
+    postgres_server.sql(
+        "CREATE TABLE visits (id int PRIMARY KEY, seen date, came timestamptz)",
+        "INSERT INTO visits VALUES (1, '2024-01-01', '2024-01-01 10:00:00.5+02'), (2, '2024-01-05', null)",
+    )
+    extractor = source(
+        postgres_server,
+        tables=({"name": "visits", "cursor_field": "seen"},),
+        incremental=Incremental("updated_at"),
+        options={"settings": {"dates_as_string": True}},
+    )
+    settings = contract(tmp_path, "visits", id="integer", seen="date", came="timestamp") | {
+        "contract_map": {"public-visits": "visits"},
+        "load_method": "upsert",
+    }
+    pipe = open_pipe("postgres")
+    first = pipe.run(extractor, **settings)
+    postgres_server.sql("INSERT INTO visits VALUES (3, '2024-01-06', null)")
+    second = pipe.run(extractor, extractor.cursors.shifted(first.state, 1), **settings)
+    assert second.tap_code == 0, second.tap_log
+    assert [row["id"] for row in second.records("public-visits")] == [2, 3]
+    (name,) = tables.pointers()
+    assert tables.sql(f"SELECT id, seen, came FROM {{{name}}} ORDER BY id") == [
+        (1, date(2024, 1, 1), datetime(2024, 1, 1, 8, 0, 0, 500000)),  # noqa: DTZ001
+        (2, date(2024, 1, 5), None),
+        (3, date(2024, 1, 6), None),
+    ]

@@ -142,7 +142,7 @@ def test_the_catalog_may_type_a_column(sync: Sync, tmp_path: Path) -> None:
     stream["metadata"] = [{"breadcrumb": [], "metadata": {"selected": True}}]
     assert sync(entry("a.csv"), catalog={"streams": [stream]}).records() == [{"i": 1, "text": "a"}]
     schema["properties"]["text"] = {"type": ["object", "null"]}
-    with pytest.raises(SettingsError, match="column 'text' of a CSV file is no object or array"):
+    with pytest.raises(SettingsError, match="column 'text' of a table is no object or array"):
         sync(entry("a.csv"), catalog={"streams": [stream]})
 
 

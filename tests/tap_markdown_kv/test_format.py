@@ -6,13 +6,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tap_adapters.markdown_kv.front_matter import FrontMatterError
 from tap_adapters.markdown_kv.parse import parse
 from tap_adapters.markdown_kv.rows import ROW_PER_KV
-from tap_adapters.markdown_kv.write import record_of, write
+from tap_adapters.markdown_kv.write import document_of, record_of, write
 
 HOSTILE = [
     "", " ", "5", "1.50", "-0", "1e5", "true", "null", "~", "yes", "007", "2024-01-01", '"', '"q"', "{", "[1", "[]",
@@ -31,14 +31,51 @@ def _rows(text: str) -> list[tuple[Any, ...]]:
     return [(row["section"], row["key"], row["value"], row["value_json"], row["ord"]) for row in rows]
 
 
+@settings(max_examples=200, deadline=None)
 @given(RECORDS, st.none() | TEXTS)
 def test_any_record_survives_being_written_and_read(record: dict[str, Any], doc_id: str | None) -> None:
     document = parse(write(record, doc_id))
+    assert document == document_of(record, doc_id)
     found = record_of(document)
     if doc_id is not None:
         assert document.front_matter("doc_id") == doc_id
         found = found if "doc_id" in record else {key: value for key, value in found.items() if key != "doc_id"}
     assert found == record
+
+
+PIECES = [
+    "---\n",
+    "a: ",
+    "? ",
+    "- ",
+    "[",
+    "]",
+    "{",
+    "}",
+    "&a ",
+    "*a",
+    "!!x ",
+    "|\n",
+    ">-\n",
+    "%",
+    "@",
+    "\t",
+    "# ",
+    "k:: ",
+    "\n",
+]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(PIECES) | TEXTS, max_size=12).map("".join), st.booleans())
+def test_any_text_is_a_document_or_has_unusable_front_matter(text: str, opened: bool) -> None:
+    text = f"---\n{text}\n---\n" if opened else text
+    try:
+        document = parse(text)
+    except FrontMatterError:
+        return
+    assert document.raw == text
+    assert list(ROW_PER_KV.rows(document, "7", "m")) == list(ROW_PER_KV.rows(parse(text), "7", "m"))
 
 
 @pytest.mark.parametrize("text", HOSTILE)

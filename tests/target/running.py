@@ -169,9 +169,14 @@ class Target:
         program: str = "target_dativo_iceberg.__main__",
         env: Mapping[str, str] | None = None,
         limits: Mapping[str, int] | None = None,
+        out: int | None = None,
+        err: int | None = None,
         **settings: Any,
     ) -> Child:
-        """Start a run of the target, or of another program. `argv` replaces the config file made of the settings."""
+        """Start a run of the target, or of another program.
+
+        `argv` replaces the config file made of the settings; `out` and `err` the files for what it prints.
+        """
         self._runs += 1
         files = {kind: self.folder / f"run{self._runs}.{kind}" for kind in ("out", "err", "report", "config")}
         files["config"].write_text(
@@ -185,8 +190,9 @@ class Target:
             "limits": dict(limits or {}),
         }
         theirs, stdin = os.pipe()
-        with files["out"].open("wb") as out, files["err"].open("wb") as err:
-            pid = self._server.ask(request, [theirs, out.fileno(), err.fileno()])["pid"]
+        with files["out"].open("wb") as out_file, files["err"].open("wb") as err_file:
+            ends = [theirs, out_file.fileno() if out is None else out, err_file.fileno() if err is None else err]
+            pid = self._server.ask(request, ends)["pid"]
         os.close(theirs)
         return Child(self._server, pid, stdin, files)
 

@@ -10,13 +10,15 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from target_dativo_iceberg.__main__ import interrupt, on_signals
-from target_dativo_iceberg.errors import Stop
+from target_dativo_iceberg.errors import Interrupted, Stop
+from target_dativo_iceberg.interrupts import Interrupts
 from tests.readback import Tables
 from tests.target.running import Child, Ended, Target, record, schema, state
 
@@ -165,6 +167,17 @@ def test_a_signal_within_a_line_of_the_log_is_not_lost() -> None:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def test_a_signal_that_comes_out_of_a_lock_as_another_error_is_a_signal() -> None:
+    def broken_lock() -> None:
+        with suppress(Stop):
+            signal.raise_signal(signal.SIGTERM)
+        raise RuntimeError("cannot notify on un-acquired lock")
+
+    with pytest.raises(Interrupted) as caught, Interrupts().handled():
+        broken_lock()
+    assert caught.value.exit_code == 128 + signal.SIGTERM
 
 
 def test_a_signal_ends_a_run_whose_catalog_does_not_answer(target: Target) -> None:

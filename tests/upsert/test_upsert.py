@@ -129,6 +129,21 @@ def test_a_row_moves_to_the_partition_of_its_new_values(partition: str, lake: La
     assert lake.tables.rows("t", "id") == expected
 
 
+def test_rows_with_lists_and_objects_in_lists_are_replaced_and_kept(lake: Lake) -> None:
+    item = {
+        "type": "object",
+        "properties": {"k": {"type": "string"}, "v": {"type": "array", "items": {"type": "integer"}}},
+    }
+    nested = {"id": {"type": "integer"}, "l": {"type": "array", "items": {"type": "array", "items": item}}}
+
+    def row(number: int, *values: int) -> dict[str, Any]:
+        return {"id": number, "l": [[{"k": "a", "v": list(values)}], []]}
+
+    lake.load([row(1, 1), row(2, 2, 2)], nested, ["id"])
+    lake.load([row(1, 3), row(3)], nested, ["id"])
+    assert lake.tables.rows("t", "id") == [row(1, 3), row(2, 2, 2), row(3)]
+
+
 def test_rows_meet_across_changes_of_the_table(lake: Lake) -> None:
     int_ = {
         "name": "id",

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from tap_adapters.common.errors import FileError, SettingsError
+from tap_adapters.markdown_kv.document import Document
 from tap_adapters.markdown_kv.mapper.raw_files import RawFiles
 from tap_adapters.markdown_kv.mapper.settings import MapperSettings
-from tap_adapters.markdown_kv.parse import parse
-from tap_adapters.markdown_kv.rows import COUNT, MOMENT, STRING, STRUCTURED, TEXT, Row, Shape
+from tap_adapters.markdown_kv.rows import COUNT, MOMENT, STRING, STRUCTURED, TEXT, Row
 from tap_adapters.markdown_kv.values import json_text
-from tap_adapters.markdown_kv.write import write
+from tap_adapters.markdown_kv.write import document_of
 
 METADATA = "_sdc_"
 """Members whose names begin so are no part of a document; they go along in its rows."""
 FILE_PROPERTIES = {"doc_id": TEXT, "path": TEXT, "size": COUNT, "sha256": TEXT, "written_at": MOMENT}
 
-Rows = Callable[[str, str, str], Iterator[Row]]
-"""From a doc_id, a document's text and a moment to rows."""
+Rows = Callable[[Document, str, str], Iterator[Row]]
+"""From a document, its doc_id and a moment to rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,10 @@ class DocumentedStream:
         """Yield a record's rows, each with its stream; FileError if it has no doc_id."""
         self._records += 1
         doc_id = self._doc_id(record)
-        text = write({name: value for name, value in record.items() if not name.startswith(METADATA)}, doc_id)
+        document = document_of({name: value for name, value in record.items() if not name.startswith(METADATA)}, doc_id)
         metadata = {name: record[name] for name in self._metadata if name in record}
         for out in self.outs:
-            for row in out.rows(doc_id, text, moment):
+            for row in out.rows(document, doc_id, moment):
                 yield out.name, row | metadata
 
     def _doc_id(self, record: Mapping[str, Any]) -> str:
@@ -87,20 +87,16 @@ def _outs(name: str, settings: MapperSettings, files: RawFiles | None) -> list[O
         schema = {"type": "object", "properties": FILE_PROPERTIES, "required": ["doc_id"]}
         return [Out(name, schema, ("doc_id",), _written_to(files, name))]
     shapes = STRUCTURED[settings.structured_pattern] if settings.structured_pattern else {"": STRING}
-    return [Out(name + ending, shape.schema, shape.keys, _parsed_to(shape)) for ending, shape in shapes.items()]
+    return [Out(name + ending, shape.schema, shape.keys, shape.rows) for ending, shape in shapes.items()]
 
 
 def _written_to(files: RawFiles, stream: str) -> Rows:
-    def rows(doc_id: str, text: str, moment: str) -> Iterator[Row]:
-        written = files.put(stream, doc_id, text)
+    def rows(document: Document, doc_id: str, moment: str) -> Iterator[Row]:
+        written = files.put(stream, doc_id, document.raw)
         found = {"path": written.path, "size": written.size, "sha256": written.sha256}
         yield {"doc_id": doc_id, **found, "written_at": moment}
 
     return rows
-
-
-def _parsed_to(shape: Shape) -> Rows:
-    return lambda doc_id, text, moment: shape.rows(parse(text), doc_id, moment)
 
 
 def _extended(schema: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:

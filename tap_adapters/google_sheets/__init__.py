@@ -1,0 +1,4 @@
+"""tap-google-sheets: sheets of Google spreadsheets as a Singer tap, with a service account.
+
+Nothing is imported here, so that `tap-google-sheets --version` stays quick.
+"""

@@ -1,0 +1,49 @@
+"""A dativo source by engine `airbyte`: its extractor reads a real Airbyte source, then only what is new."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tap_adapters.source import Incremental, Source
+from tap_adapters.sources import adapt
+from tests.readback import Tables
+from tests.sources.pipe import Pipe
+from tests.tap_airbyte.conftest import COMMAND, ROOT
+from tests.target.running import Target
+
+pytestmark = [pytest.mark.network, pytest.mark.timeout(600)]
+
+
+def test_a_source_of_engine_airbyte_is_read_by_its_cursor(
+    faker: Path, target: Target, tables: Tables, tmp_path: Path
+) -> None:
+    command = tmp_path / "tap-airbyte"
+    command.write_text(f"#!/bin/sh\ncd '{ROOT}' && exec {' '.join(COMMAND)} \"$@\"\n")
+    command.chmod(0o755)
+    config = {"count": 30, "seed": 7, "always_updated": False, "parallelism": 1, "records_per_slice": 10}
+    extractor = adapt(
+        Source(
+            "faker",
+            "airbyte",
+            tmp_path,
+            options={"source": str(faker), "config": config, "executable": str(command)},
+            objects=("users",),
+            columns={"users": ("name", "address")},
+            incremental=Incremental("updated_at", "updated_at"),
+        )
+    )
+    pipe = Pipe(target, tmp_path, tmp_path)
+    first = pipe.run(extractor, load_method="upsert")
+    assert first.tap_code == 0, first.tap_log
+    records = first.records("users")
+    assert len(records) == 30
+    assert all(record.keys() == {"id", "name", "address", "updated_at"} for record in records)
+    assert {one["stream"] for one in first.messages if "stream" in one} == {"users"}
+    entries = extractor.cursors.entries(first.state, "now")
+    assert entries["object_users"]["cursor"] == max(record["updated_at"] for record in records)
+    second = pipe.run(extractor, extractor.cursors.imported(entries), load_method="upsert")
+    assert second.tap_code == 0, second.tap_log
+    assert len(second.records("users")) < 30
+    assert tables.sql("SELECT count(*), count(DISTINCT id), count(address) FROM {users}") == [(30, 30, 30)]
