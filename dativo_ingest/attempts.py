@@ -136,7 +136,12 @@ def _end(process: subprocess.Popen[bytes], loader_lock: Path) -> None:
 
 
 def _read(run: Run, logs: PluginLogs, why: str, meltano_code: int) -> Attempt:
-    report, tap_exit, loader_exit = _report(run), _number(run.tap_exit), _number(run.loader_exit)
+    # A mapper that fails reads as a tap that does: it is on the source's side of the target.
+    report, tap_exit, loader_exit = (
+        _report(run),
+        _number(run.mapper_exit) or _number(run.tap_exit),
+        _number(run.loader_exit),
+    )
     ended = partial(Attempt, report=report, tap_exit=tap_exit, errors=logs.errors())
     if why:
         words = {"timeout": "the run took longer than timeout_seconds", "interrupted": "the run was stopped"}

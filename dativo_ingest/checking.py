@@ -14,7 +14,7 @@ from dativo_ingest.events import Events
 from dativo_ingest.meltano import find_meltano, program_environment
 from dativo_ingest.places import Places
 from dativo_ingest.ready import Ready
-from dativo_ingest.taps import ensure_tap
+from dativo_ingest.taps import ensure_tap, with_source
 
 _SECONDS = 300
 
@@ -48,8 +48,9 @@ def _meltano(environment: Mapping[str, str]) -> Finding:
 
 def _source(ready: Ready, places: Places, environment: Mapping[str, str], events: Events, *, install: bool) -> Finding:
     try:
-        tap = ensure_tap(ready.extractor, places, environment, events, install=install)
-        catalog = discover(ready.extractor, tap, environment, events.redactor)
+        extractor = with_source(ready.extractor, places, environment, events, install=install)
+        tap = ensure_tap(extractor, places, environment, events, install=install)
+        catalog = discover(extractor, tap, environment, events.redactor)
     except OrchestratorError as error:
         return Finding("source", str(error))
     found = {str(s.get("tap_stream_id") or s.get("stream")) for s in catalog["streams"]}

@@ -21,6 +21,7 @@ from dativo_ingest.errors import OrchestratorError
 from dativo_ingest.places import JobFolder
 from tap_adapters.extractor import Extractor
 
+MAPPING = "rows-to-markdown"
 LOADER = "target-dativo-iceberg"
 _WRAPPERS = Path(__file__).parent / "wrappers"
 _TARGET_PREFIX = "TARGET_DATIVO_ICEBERG_"
@@ -28,6 +29,15 @@ _TARGET_PREFIX = "TARGET_DATIVO_ICEBERG_"
 _KEPT = re.compile(
     r"PATH|HOME|USER|LANG|LC_[A-Z]+|TZ|TMPDIR|(?i:(?:https?|no|all)_proxy)|SSL_CERT_(?:FILE|DIR)|REQUESTS_CA_BUNDLE"
 )
+
+
+@dataclass(frozen=True)
+class Mapper:
+    """A program between tap and target. `config` holds no secret; it stands in the project's file."""
+
+    name: str
+    executable: str
+    config: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -41,6 +51,16 @@ class Run:
     def ended(self) -> Path:
         """Made by the tap's wrapper when the tap has ended well."""
         return self.folder.project / "tap.ended"
+
+    @property
+    def mapped(self) -> Path:
+        """Made by the mapper's wrapper when tap and mapper have ended well."""
+        return self.folder.project / "mapper.ended"
+
+    @property
+    def mapper_exit(self) -> Path:
+        """Exit code of the mapper."""
+        return self.folder.project / "mapper.exit"
 
     @property
     def tap_exit(self) -> Path:
@@ -73,6 +93,11 @@ class Run:
         return self.folder.project / "input-state.json"
 
 
+def kept(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what the processes of a run see of the environment of this one."""
+    return {name: value for name, value in environment.items() if _KEPT.fullmatch(name)}
+
+
 def find_meltano(environment: Mapping[str, str]) -> str:
     """Return the path of Meltano: `DATIVO_MELTANO`, else the one on PATH.
 
@@ -96,7 +121,9 @@ def find_executable(name: str, environment: Mapping[str, str]) -> str | None:
     return shutil.which(name, path=str(Path(sys.executable).parent)) or shutil.which(name, path=environment.get("PATH"))
 
 
-def write_project(run: Run, extractor: Extractor, executable: str, state: Mapping[str, Any] | None) -> None:
+def write_project(
+    run: Run, extractor: Extractor, executable: str, state: Mapping[str, Any] | None, mapper: Mapper | None = None
+) -> None:
     """Write the project anew; what a killed run left there goes first.
 
     Args:
@@ -104,6 +131,7 @@ def write_project(run: Run, extractor: Extractor, executable: str, state: Mappin
         extractor: the tap.
         executable: path of its command.
         state: STATE for the tap, None to read everything.
+        mapper: stands between tap and target.
 
     Raises:
         OrchestratorError: it cannot be written.
@@ -114,14 +142,17 @@ def write_project(run: Run, extractor: Extractor, executable: str, state: Mappin
         clean(run)
         scripts = project / "bin"
         scripts.mkdir(mode=0o700, exist_ok=True)
-        tap = ["tap.py", run.tap_log, run.input_state, run.ended, run.tap_exit, executable]
+        tap = ["tap.py", run.tap_log, run.input_state, "-", run.ended, run.tap_exit, executable]
         target = [sys.executable, "-P", "-m", "target_dativo_iceberg", "--config", "ENV"]
         loader = ["loader.py", run.loader_log, run.folder.loader_lock, run.folder.emitted, run.loader_exit, *target]
         _script(scripts / extractor.name, tap, takes_arguments=True)
         _script(scripts / LOADER, loader, takes_arguments=False)
+        if mapper is not None:
+            words = ["tap.py", run.tap_log, run.folder.project / "no-state", run.ended, run.mapped, run.mapper_exit]
+            _script(scripts / mapper.name, [*words, mapper.executable], takes_arguments=True)
         if state is not None and "state" in extractor.capabilities:
             private_files.write(run.input_state, json.dumps(state).encode())
-        content = yaml.safe_dump(project_file(run, extractor), sort_keys=False)
+        content = yaml.safe_dump(project_file(run, extractor, mapper), sort_keys=False)
         private_files.write(project / "meltano.yml", content.encode())
     except OSError as error:
         raise OrchestratorError(
@@ -132,8 +163,8 @@ def write_project(run: Run, extractor: Extractor, executable: str, state: Mappin
 def clean(run: Run) -> None:
     """Remove what a run leaves that nobody needs, the plugins' config files first: they hold secrets."""
     shutil.rmtree(run.folder.project / ".meltano" / "run", ignore_errors=True)
-    leftovers = (run.ended, run.tap_exit, run.loader_exit, run.report, run.input_state, run.tap_log, run.loader_log)
-    for path in leftovers:
+    said = (run.report, run.tap_log, run.loader_log, run.input_state)
+    for path in (*said, run.ended, run.mapped, run.tap_exit, run.mapper_exit, run.loader_exit):
         path.unlink(missing_ok=True)
 
 
@@ -151,7 +182,7 @@ def _is_ours(executable: str) -> bool:
     return Path(executable).parent == Path(sys.executable).parent
 
 
-def project_file(run: Run, extractor: Extractor) -> dict[str, Any]:
+def project_file(run: Run, extractor: Extractor, mapper: Mapper | None = None) -> dict[str, Any]:
     """Return the content of meltano.yml. It holds no value of a setting."""
     scripts = run.folder.project / "bin"
     plugin: dict[str, Any] = {
@@ -169,13 +200,17 @@ def project_file(run: Run, extractor: Extractor) -> dict[str, Any]:
     if extractor.metadata:
         plugin["metadata"] = {stream: dict(values) for stream, values in extractor.metadata.items()}
     loader = {"name": LOADER, "namespace": _namespace(LOADER), "executable": str(scripts / LOADER)}
+    plugins: dict[str, Any] = {"extractors": [plugin], "loaders": [loader]}
+    if mapper is not None:
+        between = {"name": mapper.name, "namespace": _namespace(mapper.name), "executable": str(scripts / mapper.name)}
+        plugins["mappers"] = [between | {"mappings": [{"name": MAPPING, "config": dict(mapper.config)}]}]
     return {
         "requires_meltano": ">=4.4,<5",
         "project_id": str(uuid.uuid5(uuid.NAMESPACE_URL, str(run.folder.path))),
         "send_anonymous_usage_stats": False,
         "default_environment": "run",
         "environments": [{"name": "run"}],
-        "plugins": {"extractors": [plugin], "loaders": [loader]},
+        "plugins": plugins,
     }
 
 
@@ -195,7 +230,7 @@ def environment_of(
         environment: of this process.
 
     """
-    found = {name: value for name, value in environment.items() if _KEPT.fullmatch(name)}
+    found = kept(environment)
     prefix = extractor.name.upper().replace("-", "_")
     found |= {f"{prefix}_{k.upper().replace('.', '_')}": as_text(v) for k, v in extractor.config.items()}
     found |= {f"{_TARGET_PREFIX}{k.upper()}": as_text(v) for k, v in settings.items()}
@@ -231,8 +266,9 @@ def as_text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def command(meltano: str, extractor: Extractor) -> list[str]:
+def command(meltano: str, extractor: Extractor, mapper: Mapper | None = None) -> list[str]:
     """Return the command line of a run. Meltano keeps no STATE, and no record of runs that might seem to go on."""
     tied = [sys.executable, "-I", "-S", str(_WRAPPERS / "tied.py")]
+    plugins = [extractor.name, *([MAPPING] if mapper else []), LOADER]
     options = ["run", "--no-install", "--no-state-update"]
-    return [*tied, meltano, "--log-format", "json", "--log-level", "info", *options, extractor.name, LOADER]
+    return [*tied, meltano, "--log-format", "json", "--log-level", "info", *options, *plugins]

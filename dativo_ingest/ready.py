@@ -15,6 +15,7 @@ from dativo_ingest import sources, targets
 from dativo_ingest.documents import Document, Way
 from dativo_ingest.errors import ConfigError, Problem
 from dativo_ingest.jobs import JobFile
+from dativo_ingest.meltano import kept
 from dativo_ingest.models import Job, Target
 from dativo_ingest.places import JobFolder, Places
 from dativo_ingest.recipes import RecipeFile, again, given, read_recipe
@@ -83,19 +84,20 @@ def make_ready(file: JobFile, context: Context) -> Ready:
         job.source, source_recipe, document, context.places.root, columns, context.secrets, context.variables
     )
     _check_objects(source, source_recipe, document)
-    settings = targets.settings_of(job, target, target_recipe, asset)
+    extractor = _extractor(source, document)
+    settings = {**_contract_settings(extractor, contracts), **targets.settings_of(job, target, target_recipe, asset)}
     warnings = [str(note) for note in (*file.notes, *source_recipe.notes, *target_recipe.notes)]
     folder = context.places.of_job(file.tenant, file.name)
     return Ready(
         file,
         job,
         source,
-        _extractor(source, document),
+        extractor,
         target,
-        _placed(settings, context.places),
+        _placed(settings, context.places, file.tenant),
         contracts,
         folder,
-        tuple(warnings + targets.warnings(target) + _left_out(job)),
+        tuple(warnings + targets.warnings(target) + _left_out(job, settings)),
     )
 
 
@@ -128,7 +130,8 @@ def _asset(job: Job, document: Document, context: Context) -> tuple[ContractSet,
     if not path.exists():
         raise document.error(("asset_path",), f"there is no asset at '{job.asset_path}'", "check the path")
     try:
-        return contract.load(path, {**context.variables.environment, **context.variables.tenant}), path.resolve()
+        # The target reads it again, with the environment of the run.
+        return contract.load(path, kept(context.variables.environment)), path.resolve()
     except ContractError as error:
         where, _, message = error.message.partition(": ")
         if not re.search(r":\d+$", where):
@@ -138,6 +141,8 @@ def _asset(job: Job, document: Document, context: Context) -> tuple[ContractSet,
 
 def _columns(contracts: ContractSet, target: Target) -> dict[str, tuple[str, ...]]:
     """Return the columns to read, by object; none where the target is to see those that the contract has not."""
+    if target.markdown_kv_storage is not None:
+        return {}  # the asset describes what the mapper makes of the rows
     if target.mode == "relaxed" or isinstance(target.settings.get("on_violation"), Mapping):
         return {}
     return {
@@ -168,17 +173,39 @@ def _way(place: str) -> Way:
     return tuple(int(found[2]) if found[2] else found[1] for found in _STEP.finditer(place))
 
 
-def _placed(settings: Mapping[str, object], places: Places) -> dict[str, object]:
-    """Return the settings with a warehouse on this machine as an absolute path: the target runs in another folder."""
+def _contract_settings(extractor: Extractor, contracts: ContractSet) -> dict[str, object]:
+    """Return what ties the tap's streams to the asset's objects: none is loaded that the asset does not have."""
+    known = {contract.fold(one.name) for one in contracts.contracts}
+    named = {stream: name for stream, name in extractor.streams.items() if contract.fold(name) in known}
+    mapped = {stream: name for stream, name in named.items() if contract.fold(stream) != contract.fold(name)}
+    return {"require_contract": True} | ({"contract_map": mapped} if mapped else {})
+
+
+def _placed(settings: Mapping[str, object], places: Places, tenant: str) -> dict[str, object]:
+    """Return the settings with a warehouse on this machine as an absolute path: the target runs in another folder.
+
+    A bucket without any catalog gets one of SQLite, the tenant's, in the state directory.
+    """
     found = dict(settings)
     warehouse = found.get("warehouse")
     if isinstance(warehouse, str) and urlsplit(warehouse).scheme == "":
         found["warehouse"] = str((places.root / warehouse).resolve())
+    if _has_no_catalog(settings):
+        found["catalog"] = {"type": "sql", "uri": f"sqlite:///{places.state / tenant / 'catalog.db'}?timeout=60"}
     return found
 
 
-def _left_out(job: Job) -> list[str]:
+def _has_no_catalog(settings: Mapping[str, object]) -> bool:
+    remote = urlsplit(str(settings.get("warehouse", ""))).scheme not in ("", "file")
+    return remote and "catalog" not in settings and "nessie_uri" not in settings
+
+
+def _left_out(job: Job, settings: Mapping[str, object]) -> list[str]:
     found = []
+    if _has_no_catalog(settings):
+        found.append("no catalog is named: the tenant's tables are listed in catalog.db in the state directory")
+    if job.source.rate_limits:
+        found.append("source.rate_limits changes nothing: taps keep to the limits that servers tell them")
     if job.catalog is not None:
         found.append(f"nothing is pushed to the metadata catalog ({job.catalog.type}): that is not built yet")
     if job.plugins:

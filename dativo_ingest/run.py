@@ -11,16 +11,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dativo_ingest import exit_codes, private_files, recovery, state
+from dativo_ingest import exit_codes, legacy_state, private_files, recovery, state
 from dativo_ingest.attempts import Attempt, run_once
 from dativo_ingest.errors import LockedError, OrchestratorError, RunError
 from dativo_ingest.events import Events
+from dativo_ingest.mapping import mapper_of
 from dativo_ingest.meltano import Run, clean, command, environment_of, find_meltano, program_environment, write_project
 from dativo_ingest.places import Places
 from dativo_ingest.plugin_logs import PluginLogs
 from dativo_ingest.ready import Ready
 from dativo_ingest.retry import delay_seconds, wants_another
-from dativo_ingest.taps import ensure_tap
+from dativo_ingest.taps import ensure_tap, with_source
 
 _LOCK_SECONDS = 1.0
 _LOADER_SECONDS = 170.0
@@ -79,23 +80,27 @@ def _tried(ready: Ready, around: Surroundings, events: Events) -> tuple[Attempt,
 
 
 def _once(ready: Ready, around: Surroundings, events: Events, run: Run) -> Attempt:
-    folder, extractor = ready.folder, ready.extractor
+    folder = ready.folder
     meltano = find_meltano(around.environment)
+    extractor = with_source(ready.extractor, around.places, around.environment, events, install=around.install)
     tap = ensure_tap(extractor, around.places, around.environment, events, install=around.install)
     with private_files.locked(folder.loader_lock, _LOADER_SECONDS) as free:
         if not free:
             raise RunError("a target of an earlier run still publishes", "wait for it, then run again")
-    settings = _settings(ready, run)
+    mapper = mapper_of(ready.target, around.places.root, around.environment)
+    settings = {**_settings(ready, run), "completion_path": str(run.mapped if mapper else run.ended)}
     ask = recovery.ask_tables(program_environment({**ready.settings, "job_id": ready.file.id}, around.environment))
     _recovered(ready, ask, run, events)
-    saved = state.read(folder.state)
+    saved = state.read(folder.state) or _older(ready, around, events)
     given = state.for_tap(saved, extractor.cursors, ready.lookback_days) if ready.source.incremental else None
-    write_project(run, extractor, tap, given)
+    write_project(run, extractor, tap, given, mapper)
     environment = environment_of(run, extractor, settings, around.environment)
     events.say("extraction_started", "tap and target start", run_id=run.run_id, resumes=given is not None)
     logs = PluginLogs(events, {"tap": run.tap_log, "target": run.loader_log})
     try:
-        attempt = run_once(run, command(meltano, extractor), environment, logs, ready.job.timeout_seconds, around.stop)
+        attempt = run_once(
+            run, command(meltano, extractor, mapper), environment, logs, ready.job.timeout_seconds, around.stop
+        )
         settled = recovery.settle(folder, extractor.cursors, ask, run.run_id)
         if settled:
             events.say("state_saved", f"the cursors are saved: their STATE was {settled}", how=settled)
@@ -115,6 +120,15 @@ def _recovered(ready: Ready, ask: recovery.Ask, run: Run, events: Events) -> Non
         )
 
 
+def _older(ready: Ready, around: Surroundings, events: Events) -> state.Saved | None:
+    """Return the cursors of dativo-ingest for a job that has none of its own yet."""
+    path = legacy_state.find(ready, around.places.state)
+    if path is None:
+        return None
+    events.warn("state_imported", "the cursors of an older state file are taken over", path=str(path))
+    return legacy_state.read(path)
+
+
 def _settings(ready: Ready, run: Run) -> dict[str, object]:
     return {
         **ready.settings,
@@ -122,7 +136,6 @@ def _settings(ready: Ready, run: Run) -> dict[str, object]:
         "run_id": run.run_id,
         "report_path": str(run.report),
         "journal_path": str(ready.folder.journal),
-        "completion_path": str(run.ended),
     }
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from dativo_ingest import private_files
@@ -18,6 +20,7 @@ from tap_adapters.extractor import Extractor
 
 _FOLDER = ".taps"  # no tenant's name begins with a dot
 _WAIT_SECONDS = 900
+BRIDGE = "tap-airbyte"
 
 
 def ensure_tap(
@@ -56,6 +59,25 @@ def ensure_tap(
             f"package {extractor.package} has no command '{extractor.executable}'", "check the recipe's options"
         )
     return str(command)
+
+
+def with_source(
+    extractor: Extractor, places: Places, environment: Mapping[str, str], events: Events, *, install: bool
+) -> Extractor:
+    """Return a tap with what it runs beside it: the bridge needs an Airbyte source, by a package of its own.
+
+    Raises:
+        RunError: the source is not there and may not, or cannot, be installed.
+
+    """
+    package = extractor.config.get("package")
+    if extractor.name != BRIDGE or not package or extractor.config.get("source"):
+        return extractor
+    name = re.split(r"[=<>~! \[]", str(package), maxsplit=1)[0]
+    program = replace(extractor, name=name, executable=name.removeprefix("airbyte-"), package=str(package), config={})
+    source = ensure_tap(program, places, environment, events, install=install)
+    rest = {key: value for key, value in extractor.config.items() if key != "package"}
+    return replace(extractor, config={**rest, "source": source})
 
 
 def _install(package: str, home: Path, environment: Mapping[str, str]) -> None:

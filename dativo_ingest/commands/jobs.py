@@ -16,7 +16,7 @@ from dativo_ingest.errors import LockedError, StateError
 from dativo_ingest.events import Events
 from dativo_ingest.ready import Ready
 from dativo_ingest.startup import Options, Prepared, start
-from dativo_ingest.taps import ensure_tap
+from dativo_ingest.taps import ensure_tap, with_source
 
 Work = Callable[[argparse.Namespace, Options, Sequence[Prepared], Events], int]
 _LOCK_SECONDS = 1.0
@@ -80,8 +80,10 @@ def _ready(prepared: Sequence[Prepared]) -> list[Ready]:
 def _discover(arguments: argparse.Namespace, options: Options, prepared: Sequence[Prepared], events: Events) -> int:
     found: list[dict[str, Any]] = []
     for one in _ready(prepared):
-        tap = ensure_tap(one.extractor, options.places, options.environment, events, install=not arguments.no_install)
-        catalog = discover(one.extractor, tap, options.environment, events.redactor)
+        install = not arguments.no_install
+        extractor = with_source(one.extractor, options.places, options.environment, events, install=install)
+        tap = ensure_tap(extractor, options.places, options.environment, events, install=install)
+        catalog = discover(extractor, tap, options.environment, events.redactor)
         objects = objects_of(catalog, one.extractor)
         metadata = {"tenant": one.file.tenant, "job": one.file.name, "tap": one.extractor.name}
         found.append({"objects": objects, "metadata": metadata, "count": len(objects)})
@@ -104,11 +106,12 @@ def _discover(arguments: argparse.Namespace, options: Options, prepared: Sequenc
 
 
 def _install(arguments: argparse.Namespace, options: Options, prepared: Sequence[Prepared], events: Events) -> int:
-    environment = options.environment
-    rows = [
-        [one.file.tenant, one.file.name, ensure_tap(one.extractor, options.places, environment, events, install=True)]
-        for one in _ready(prepared)
-    ]
+    places, environment = options.places, options.environment
+    rows: list[list[object]] = []
+    for one in _ready(prepared):
+        extractor = with_source(one.extractor, places, environment, events, install=True)
+        tap = ensure_tap(extractor, places, environment, events, install=True)
+        rows += [[one.file.tenant, one.file.name, tap]]
     if arguments.json:
         print_json({"taps": [dict(zip(("tenant", "job", "tap"), row, strict=True)) for row in rows]}, events)
     else:

@@ -1,9 +1,9 @@
-"""Runs a tap and says how it ended: `tap.py LOG STATE ENDED EXIT COMMAND…`.
+"""Runs a tap, or a mapper, and says how it ended: `tap.py LOG STATE AFTER ENDED EXIT COMMAND…`.
 
-STATE is handed to it if that file is there: Meltano, which keeps no STATE of ours, has none to give.
-
-EXIT receives its exit code. ENDED is made when it is 0, while standard output is still open: whoever sees the end of
-the output and no such file knows that the tap died. Anything but a run (`--discover` …) is passed through.
+STATE is handed to it if that file is there: Meltano, which keeps no STATE of ours, has none to give. EXIT receives its
+exit code. ENDED is made when that is 0 and the file AFTER (unless it is "-") is there, while standard output is still
+open: whoever sees the end of the output and no such file knows that something died. Anything but a run (`--discover` …)
+is passed through.
 """
 
 import os
@@ -19,7 +19,7 @@ _NO_RUN = {"--discover", "--about", "--version", "--help", "--test", "-d"}
 _GRACE_SECONDS = 10
 
 
-def main(log: str, state: str, ended: str, code_path: str, command: list[str]) -> int:
+def main(log: str, state: str, after: str, ended: str, code_path: str, command: list[str]) -> int:
     """Run the tap."""
     processes.log_to(log)
     environment = processes.environment_without("TARGET_DATIVO_ICEBERG_")
@@ -32,10 +32,10 @@ def main(log: str, state: str, ended: str, code_path: str, command: list[str]) -
     processes.pass_on(child, _GRACE_SECONDS)
     code = processes.code_of(child.wait())
     processes.put(code_path, str(code))
-    if code == 0:
+    if code == 0 and (after == "-" or os.path.exists(after)):  # noqa: PTH110 - as above
         processes.put(ended, "")
     return code
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4], sys.argv[5:]))
+    sys.exit(main(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4], sys.argv[5], sys.argv[6:]))

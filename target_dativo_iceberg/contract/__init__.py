@@ -19,7 +19,7 @@ from target_dativo_iceberg.contract.model import (
     Threshold,
     Type,
 )
-from target_dativo_iceberg.contract.reader import choose, load
+from target_dativo_iceberg.contract.reader import choose, fold, load
 
 __all__ = [
     "Check",
@@ -36,5 +36,6 @@ __all__ = [
     "Threshold",
     "Type",
     "choose",
+    "fold",
     "load",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from dativo_ingest.cli import main
+from dativo_ingest.errors import RunError
 from tests.dativo.project import MELTANO, ROOT, Project
 
 pytestmark = pytest.mark.timeout(300)
@@ -198,3 +200,46 @@ def test_exit_codes_come_from_the_run_report(
 
     assert exit_codes.of_report({"status": status, "totals": totals, "streams": streams}) == code
     assert exit_codes.worst([0, 1, code]) == max(1, code)
+
+
+def test_the_bridge_gets_the_source_that_is_installed_for_it(project: Project) -> None:
+    from dativo_ingest.events import Events
+    from dativo_ingest.places import Places
+    from dativo_ingest.taps import with_source
+    from tap_adapters.source import Source
+    from tap_adapters.sources import adapt
+
+    places = Places(project.folder, project.state)
+    bridge = adapt(Source("faker", "airbyte", project.folder, objects=("users",)))
+    with pytest.raises(RunError, match="tap 'source-faker' is not installed"):
+        with_source(bridge, places, {}, Events(level="ERROR"), install=False)
+    digest = hashlib.sha256(b"airbyte-source-faker==7.2.1").hexdigest()[:12]
+    command = project.write(f"state/.taps/airbyte-source-faker-{digest}/bin/source-faker", "")
+    found = with_source(bridge, places, {}, Events(level="ERROR"), install=False)
+    assert found.config["source"] == str(command)
+    assert "package" not in found.config
+    assert found.name == "tap-airbyte"
+
+
+def test_a_fault_of_ours_in_one_job_leaves_the_others_alone(
+    project: Project, dativo: Dativo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dativo_ingest.commands import run as command
+
+    real = command.run_job
+
+    def faulty(ready: Any, *rest: Any) -> Any:
+        if ready.file.name == "a":
+            raise ZeroDivisionError("canary-value")
+        return real(ready, *rest)
+
+    monkeypatch.setattr(command, "run_job", faulty)
+    project.csv(1)
+    project.job("a")
+    project.job("b")
+    code, out, err = dativo("run", "--job-dir", project.folder / "jobs", "--json")
+    assert code == 2
+    broken, good = json.loads(out)["jobs"]
+    assert broken["error"].startswith("unforeseen ZeroDivisionError at test_commands.py:")
+    assert good["exit_code"] == 0
+    assert "canary-value" not in err + out

@@ -110,6 +110,7 @@ target:
     assert made.settings == {
         "tenant_id": "acme",
         "contract_path": str(ROOT / "assets/stripe/v1.0/customers.yaml"),
+        "require_contract": True,
         "on_violation": "strict",
         "partition_by": ["ingest_date"],
         "compression": "zstd",
@@ -321,3 +322,29 @@ def test_tenants_keep_to_their_own_warehouse(project: Project) -> None:
     assert ready(project, job).settings["warehouse"] == str(project.folder / "lake/acme/raw")
     job = project.job(target={"warehouse": "s3://lake/shared", "catalog": {"type": "rest", "uri": "http://c"}})
     assert ready(project, job).settings["warehouse"] == "s3://lake/shared/acme"
+
+
+def test_a_bucket_without_a_catalog_gets_one_of_the_tenants_own(project: Project) -> None:
+    job = project.job(target_connector_path="connectors/targets/minio.yaml")
+    made = ready(project, job, EVERYTHING)
+    assert made.settings["warehouse"] == "s3://lake/acme"
+    catalog = {"type": "sql", "uri": f"sqlite:///{project.folder}/state/acme/catalog.db?timeout=60"}
+    assert made.settings["catalog"] == catalog
+    assert made.settings["s3_endpoint"] == "http://localhost:9000"
+    assert made.warnings[0].startswith("no catalog is named")
+
+
+def test_streams_are_held_to_the_objects_that_the_job_names(project: Project) -> None:
+    source = {
+        "connection": {"host": "h", "database": "d", "user": "u"},
+        "tables": [{"name": "public.purchases", "object": "orders", "cursor_field": "at"}],
+    }
+    job = project.job(source_connector_path="connectors/sources/postgres.yaml", source=source)
+    made = ready(project, job)
+    assert made.settings["contract_map"] == {"public-purchases": "orders"}
+    assert made.settings["require_contract"] is True
+
+
+def test_an_asset_sees_of_the_environment_what_the_target_will_see(project: Project) -> None:
+    project.asset(description={"purpose": "${OPERATORS_KEY}"})
+    assert "variable OPERATORS_KEY is not set" in problems(project, project.job(), {"OPERATORS_KEY": "k"})[0]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dativo_ingest import recovery, state
+from dativo_ingest import legacy_state, recovery, state
 from dativo_ingest.errors import StateError
 from dativo_ingest.places import JobFolder
 from tap_adapters.extractor import Cursors
@@ -112,6 +112,14 @@ def test_a_state_is_kept_digit_by_digit_and_read_back(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["state.json"]
 
 
+def test_a_state_that_its_dialect_does_not_know_is_kept_all_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    state.write(path, '{"odd": 1}', CURSORS, "r")
+    saved = state.read(path)
+    assert saved is not None
+    assert (dict(saved.entries), saved.value) == ({}, {"odd": 1})
+
+
 def test_a_tap_gets_a_copy_set_back_by_the_lookback_and_entries_of_others_are_read() -> None:
     saved = state.Saved({"object_a": {"cursor": 9}}, '{"at": 9}')
     assert state.for_tap(saved, CURSORS, 2) == {"at": 7}
@@ -119,3 +127,33 @@ def test_a_tap_gets_a_copy_set_back_by_the_lookback_and_entries_of_others_are_re
     assert state.for_tap(state.Saved({"object_a": {"cursor": 4}}), CURSORS, 0) == {"at": 4}
     assert state.for_tap(None, CURSORS, 2) is None
     assert state.for_tap(state.Saved({"else": 1}), CURSORS, 0) is None
+
+
+OLD = {
+    "file_data/a.csv": {"last_modified": "2023-11-14T22:13:22+00:00", "file_id": "x"},
+    "orders.at": {"last_value": "2026-01-01", "updated_at": "2026-01-02"},
+    "else": 3,
+}
+
+
+def test_cursors_of_dativo_ingest_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "old.json"
+    path.write_text(json.dumps(OLD))
+    assert legacy_state.read(path).entries == {
+        "file_data/a.csv": {"last_modified": "2023-11-14T22:13:22+00:00"},
+        "object_orders": {"cursor": "2026-01-01"},
+    }
+    path.write_text("{")
+    with pytest.raises(StateError, match=r"the older state file .* cannot be read"):
+        legacy_state.read(path)
+
+
+@pytest.mark.timeout(300)
+def test_a_job_goes_on_from_the_cursors_of_dativo_ingest(project: Project) -> None:
+    project.csv(1, 2)
+    project.csv(3, name="b.csv")
+    project.write("state/acme/csv.orders.state.json", json.dumps(OLD))
+    ended = project.run(project.job())
+    assert ended.code == 0, ended.err
+    assert ended.said("state_imported") == ["the cursors of an older state file are taken over"]
+    assert project.ids() == [3]

@@ -18,7 +18,10 @@ RECOVERY, TENANTS, KILLS = "tests/dativo/test_recovery.py", "tests/dativo/test_t
 NESSIE = "tests/nessie/test_dativo_nessie.py"
 
 ROWS: dict[str, list[str]] = {
-    "8.1 job example": [f"{JOBS}::test_the_job_of_the_handoff_loads_as_it_stands"],
+    "8.1 job example": [
+        f"{JOBS}::test_the_job_of_the_handoff_loads_as_it_stands",
+        "tests/nessie/test_dativo_handoff.py::test_the_job_runs_and_its_second_run_reads_only_the_new",
+    ],
     "8.1 state file": [
         f"{RUN}::test_first_load_second_load_and_nothing_new",
         f"{COMMANDS}::test_a_state_of_another_program_is_set_and_the_next_run_reads_only_the_new",
@@ -46,7 +49,11 @@ ROWS: dict[str, list[str]] = {
         f"{RUN}::test_first_load_second_load_and_nothing_new",
         f"{NESSIE}::test_a_folder_of_jobs_of_two_tenants",
     ],
-    "8.2 Markdown-KV": ["tests/adapters/test_sources.py"],
+    "8.2 Markdown-KV": [
+        f"{RUN}::test_rows_become_markdown_on_their_way_to_the_table",
+        f"{RUN}::test_a_mapper_that_dies_is_a_failure",
+        "tests/adapters/test_sources.py",
+    ],
     "8.3 everything in YAML": ["tests/docs/test_generated.py::test_generated_docs_have_not_drifted"],
     "8.3 validation first": [f"{COMMANDS}::test_check_asks_files_servers_tap_and_tables"],
     "8.3 tenant isolation": [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -154,3 +155,35 @@ def test_the_shipped_job_runs_from_a_checkout(
     assert main(["run", "--config", "jobs/acme/csv_orders.yaml"]) == 1
     out = capsys.readouterr().out
     assert out.splitlines()[1].split()[:6] == ["acme", "csv_orders", "partial", "3", "2", "1"]
+
+
+def _mapper(project: Project, body: str) -> None:
+    """Put the mapper of this checkout on PATH."""
+    path = project.folder / "bin" / "mapper-markdown-kv"
+    path.parent.mkdir()
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
+    project.environment["PATH"] = f"{path.parent}:{os.environ['PATH']}"
+
+
+def test_rows_become_markdown_on_their_way_to_the_table(project: Project) -> None:
+    project.csv(1, 2)
+    columns = [
+        {"name": "doc_id", "type": "string", "required": True},
+        {"name": "markdown_kv_content", "type": "string"},
+    ]
+    project.asset(schema=columns)
+    _mapper(project, f'PYTHONPATH={ROOT} exec {sys.executable} -m tap_adapters.markdown_kv.mapper "$@"')
+    ended = project.run(project.job(target={"markdown_kv_storage": {"mode": "string"}}))
+    assert ended.code == 0, ended.err
+    rows = project.tables().rows("shop.orders", order="doc_id")
+    assert [row["doc_id"] for row in rows] == ["1", "2"]
+    assert "who:: ada" in rows[0]["markdown_kv_content"]
+
+
+def test_a_mapper_that_dies_is_a_failure(project: Project) -> None:
+    project.csv(1, 2)
+    _mapper(project, "cat > /dev/null; exit 3")
+    ended = project.run(project.job(target={"markdown_kv_storage": {"mode": "string"}}))
+    assert (ended.code, ended.json["jobs"][0]["cause"]) == (2, "source")
+    assert not (project.of_job() / "state.json").exists()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.dativo.project import Project
 from tests.readback import Tables
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,6 +77,18 @@ def test_the_installed_command_answers(pipx: Path) -> None:
     assert "target-dativo-iceberg v" in _run(pipx / "target-dativo-iceberg", "--version")
     for name in OWN_PLUGINS:
         assert f"{name} v" in _run(pipx / name, "--version")
+
+
+def test_dativo_finds_its_recipes_and_schemas_in_the_wheel(pipx: Path, tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    project.asset()
+    project.csv(1)
+    job = project.job(target={"settings": {"epoch_max_mb": 1}})
+    found = json.loads(
+        _run(pipx / "dativo", *project.words("check", "--quick", "--json", "--config", job), cwd=tmp_path)
+    )
+    assert found["exit_code"] == 0
+    assert found["jobs"][0]["problems"] == []
 
 
 def test_the_installation_is_small_and_holds_no_meltano(pipx: Path) -> None:
