@@ -9,11 +9,9 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -29,18 +27,19 @@ from target_dativo_iceberg.errors import (
     InputError,
     RecordBeforeSchemaError,
     StoreError,
-    ViolationError,
 )
 from target_dativo_iceberg.interrupts import Interrupts
 from target_dativo_iceberg.journal import check_completed, noting
-from target_dativo_iceberg.limits import check_count, check_share, violation_error
 from target_dativo_iceberg.machine import beginning_threads
 from target_dativo_iceberg.messages import ActivateVersion, BatchFiles, Block, Reader, Records, Schema, State
+from target_dativo_iceberg.opening import fitting_table, learn_keys, opened_store
+from target_dativo_iceberg.position import Position
 from target_dativo_iceberg.progress import Progress
 from target_dativo_iceberg.record_stamp import Stamp, now, run_number
-from target_dativo_iceberg.report import RunReport, StreamReport
+from target_dativo_iceberg.report import RunReport
 from target_dativo_iceberg.stage import Staged, stage, stage_arrow
 from target_dativo_iceberg.streams import Stream, Streams
+from target_dativo_iceberg.tally import Tally
 from target_dativo_iceberg.workers import Job, Workers
 
 if TYPE_CHECKING:
@@ -50,17 +49,6 @@ if TYPE_CHECKING:
     from target_dativo_iceberg.tables import Store
 
 MIB = 1 << 20
-
-
-@dataclass(slots=True)
-class _Position:
-    """Where the open epoch began and the last STATE in it."""
-
-    nbytes: int = 0
-    began: int = field(default_factory=now)
-    since: float = field(default_factory=time.monotonic)
-    state: State | None = None
-    state_is_last: bool = False
 
 
 class Loader:
@@ -97,15 +85,15 @@ class Loader:
         self._scratch = _scratch()
         self._made = Streams(settings, contracts, self._scratch)
         self._streams: dict[str, Stream] = {}
-        self._position = _Position()
+        self._position = Position()
         self._began = self._position.began
         self._last_state = ""
         self._completion = Completion()
         self._epoch: Epoch | None = None
-        self._open: dict[str, StreamReport] = {}
         self._interrupts = Interrupts()
         self._progress = Progress()
         self.report = report or RunReport(settings.run_id, settings.job_id, settings.tenant_id)
+        self._tally = Tally(self.report)
 
     # ---- the run ----
 
@@ -138,7 +126,7 @@ class Loader:
         # A signal that is raised while a thread begins would meet Python's own locks.
         with self._interrupts.postponed(), beginning_threads():
             self._workers.begin()
-            self._store = self._encoder.submit(_open_store, self._settings)
+            self._store = self._encoder.submit(opened_store, self._settings)
 
     def _read(self) -> None:
         for block in self._reader.blocks():
@@ -158,7 +146,7 @@ class Loader:
         start = 0
         for index, message in block.controls:
             if isinstance(message, State):
-                self._remember(message)
+                self._position.remember(message)
                 self._completion.stated(message.value, block.first_line + index)
                 if index == cut:
                     self._submit(block, start, index)
@@ -170,7 +158,7 @@ class Loader:
                 self._control(message, block.first_line + index)
         self._submit(block, start, len(block))
         self._position.state_is_last = self._ends_with_state(block)
-        self._progress.show(self.report, self._open, self._position.nbytes)
+        self._progress.show(self.report, self._tally.open, self._position.nbytes)
 
     def _ends_with_state(self, block: Block) -> bool:
         """Whether a pause may end the epoch here: no record, and nothing that acts on rows, follows the last STATE."""
@@ -180,16 +168,9 @@ class Loader:
         acts = any(i > last and not isinstance(m, Schema) for i, m in block.controls)
         return not acts and not block.records(last + 1, len(block))
 
-    def _remember(self, state: State) -> None:
-        """Keep a STATE for the end of the epoch; an empty one, printed, would overwrite a stored bookmark."""
-        if state.value[:16].translate(None, b" \t\r") in (b"{}", b"null"):
-            log.once("the tap sent an empty STATE; it is not printed", level="info")
-        else:
-            self._position.state = state
-
     def _cut(self, block: Block) -> int:
         """Index of the STATE after which the epoch ends, or -1: the last one, once bytes or age pass their limit."""
-        due = self._position.nbytes >= self._settings.epoch_max_mb * MIB or self._is_old()
+        due = self._position.is_due(self._settings)
         if due and self._replaced():
             log.once(
                 "streams are loaded by overwrite: the run is one epoch, its STATE is printed at the end", level="info"
@@ -200,11 +181,9 @@ class Loader:
     def _idle(self) -> None:
         """Use a pause of the tap: take results, and publish an old epoch if it ends with a STATE."""
         self._collect(0)
-        if self._is_old() and self._position.state_is_last and self._position.nbytes and not self._replaced():
+        old = self._position.is_old(self._settings)
+        if old and self._position.state_is_last and self._position.nbytes and not self._replaced():
             self._publish()
-
-    def _is_old(self) -> bool:
-        return time.monotonic() - self._position.since >= self._settings.epoch_max_seconds
 
     def _replaced(self) -> list[Stream]:
         """Return the streams whose rows replace all that their tables have: at the end of the run, once."""
@@ -245,18 +224,16 @@ class Loader:
             self._fit(stream)
         self._streams[message.stream] = stream
         self._completion.began(message.stream, line)
-        contract, counts = stream.contract, self._counts(message.stream)
         if stream.ordered.wants_table:
-            self._encoder.submit(_learn_keys, stream, self._store).result()
-        counts.table = ".".join(stream.identifier)
-        counts.contract = f"{contract.id or contract.name} {contract.version}".strip() if not contract.inferred else ""
+            self._encoder.submit(learn_keys, stream, self._store).result()
+        self._tally.bind(stream)
         self._bind(stream)
 
     def _fit(self, stream: Stream) -> None:
         """Give a stream that its table cannot take another one, if the settings or its contract say so."""
         stated = stream.contract.policies.get("on_incompatible", stream.settings.on_incompatible)
         if stated == "new_table":
-            found = self._encoder.submit(_fitting, self._store, stream).result()
+            found = self._encoder.submit(fitting_table, self._store, stream).result()
             if found != stream.identifier:
                 self._contracts.claim(found, stream.name)
                 stream.identifier = found
@@ -273,10 +250,7 @@ class Loader:
         """Stage what stream maps made of a run; records that a map filters out count as dropped."""
         for run, filtered in runs:
             self._stage(run)
-            counts = self._counts(run.stream)
-            counts.records += filtered
-            counts.dropped += filtered
-            counts.filtered += filtered
+            self._tally.filtered(run.stream, filtered)
 
     def _stage(self, run: Records) -> None:
         if not len(run.lines):
@@ -333,38 +307,13 @@ class Loader:
         stream, name = job.stream, job.stream.name
         if stream.ordered:
             staged = stream.ordered.take(staged)
-        counts = self._counts(name)
-        self._warn_unknown(name, staged.unknown)
-        counts.take(staged, job.nbytes)
-        if staged.failed is not None:
-            raise violation_error(name, stream, staged.failed)
-        check_count(name, stream.settings.max_violations, counts, self.report.streams.get(name))
+        self._tally.take(stream, staged, job.nbytes)
         epoch = self._bound(stream)
         if stream.mark(staged.marks):
             self._bind(stream)
         if staged.rejected:
             epoch.quarantine(name, staged.rejected)
         epoch.add(name, staged.accepted)
-
-    def _check_quality(self, *, final: bool) -> None:
-        """Take the aggregate checks of the epoch, and at the end those of the run; one that fails ends the run."""
-        for stream in self._streams.values():
-            results = stream.ordered.results(final=final)
-            self._counts(stream.name).checks = [r.as_dict() for r in results]
-            failed = [r.sentence() for r in results if stream.judge.fails(r)]
-            if failed:
-                raise ViolationError(f"stream '{stream.name}': {'; '.join(failed)}", "mend the data or the contract")
-            for result in results:
-                if result.status != "pass":
-                    log.once(f"stream '{stream.name}': {result.sentence()}")
-
-    def _warn_unknown(self, name: str, unknown: frozenset[str]) -> None:
-        new = unknown - self._counts(name).unknown_fields
-        if new:
-            log.once(f"stream '{name}': members {sorted(new)[:20]} are not in the contract and are not written")
-
-    def _counts(self, name: str) -> StreamReport:
-        return self._open.setdefault(name, StreamReport(name))
 
     # ---- epochs ----
 
@@ -387,19 +336,15 @@ class Loader:
     def _publish(self, *, final: bool = False) -> None:
         """End the epoch here: everything read so far appears in one commit, then its STATE is printed."""
         self._collect(0)
-        for name, counts in self._open.items():
-            check_share(name, self._settings.of(name), counts, self.report.streams.get(name))
         if final:
             self._completion.check(stream.name for stream in self._replaced())
-        self._check_quality(final=final)
-        for counts in self._open.values():
-            counts.check()
+        self._tally.check(self._streams.values(), self._settings, final=final)
         state = self._position.state
         with self._interrupts.postponed():
             self._commit(state)
             if state is not None:
                 self._print(state)
-            self._position = _Position()
+            self._position = Position()
 
     def _commit(self, state: State | None) -> None:
         if self._epoch is None:
@@ -407,18 +352,11 @@ class Loader:
             return
         audits = [stream.audit for stream in self._streams.values() if stream.ordered.table_checks]
         note = noting(self._settings.journal_path, state.value if state else None)
-        self._epoch.publish(self._open, self._hash(state), self._last_state, audits, note)
-        self.report.published(self._open)
-        self._epoch, self._open = None, {}
+        self._epoch.publish(self._tally.open, self._hash(state), self._last_state, audits, note)
+        self._tally.published(self._streams.values())
+        self._epoch = None
         for stream in self._streams.values():
             stream.ordered.start_epoch()
-            self._rebind(stream)
-
-    def _rebind(self, stream: Stream) -> None:
-        """Carry a stream's name over to the next epoch's counts."""
-        counts = self._counts(stream.name)
-        earlier = self.report.streams.get(stream.name)
-        counts.unknown_fields |= earlier.unknown_fields if earlier else set()
 
     def _hash(self, state: State | None) -> str:
         return hashlib.sha256(state.value).hexdigest() if state else self._last_state
@@ -438,7 +376,7 @@ class Loader:
         self._workers.cancel()
         if self._epoch is not None:
             self._epoch.discard()
-        self.report.unpublished = self._open
+        self.report.unpublished = self._tally.open
 
 
 @contextmanager
@@ -457,30 +395,3 @@ def _scratch() -> Path:
     except OSError:  # it tries to write
         folder = os.curdir
     return Path(folder) / f"dativo-{os.getpid()}"
-
-
-def _fitting(store: Future[Store], stream: Stream) -> tuple[str, ...]:
-    """Return the table that takes a stream's rows; runs on the encoder thread."""
-    from target_dativo_iceberg.fitting import fitting  # noqa: PLC0415 - PyIceberg loads on this thread
-
-    return fitting(store.result(), stream.identifier, stream.contract)
-
-
-def _open_store(settings: Settings) -> Store:
-    """Open the catalog; runs on the encoder thread, which so imports PyIceberg while the first blocks are parsed."""
-    from target_dativo_iceberg.tables import open_store  # noqa: PLC0415
-
-    store = open_store(settings)
-    if settings.publish == "branch":
-        from target_dativo_iceberg.audited import sweep  # noqa: PLC0415 - only for Nessie
-
-        for branch in sweep(settings):
-            log.say(f"branch '{branch}' of an earlier run was swept")
-    return store
-
-
-def _learn_keys(stream: Stream, store: Future[Store]) -> None:
-    """Tell a stream the keys of its table; runs on the encoder thread, where PyIceberg is."""
-    from target_dativo_iceberg.table_rows import published  # noqa: PLC0415
-
-    stream.ordered.learn(stream.identifier, published(store.result()))

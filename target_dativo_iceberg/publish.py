@@ -8,7 +8,6 @@ try that did win is recognised (facts: PyIceberg and Nessie, section 5).
 
 from __future__ import annotations
 
-import json
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +18,7 @@ from pyiceberg.exceptions import ValidationException
 from pyiceberg.table.update import AssertCreate, AssertTableUUID
 
 from target_dativo_iceberg import log, names
+from target_dativo_iceberg.checkpoint import Checkpoint
 from target_dativo_iceberg.commit import Prepared, commit
 from target_dativo_iceberg.contract.versions import REQUIRED
 from target_dativo_iceberg.errors import ConflictError, StoreError, UnknownOutcomeError
@@ -29,7 +29,7 @@ from target_dativo_iceberg.snapshots import snapshot_of
 from target_dativo_iceberg.store_errors import store_errors
 from target_dativo_iceberg.stored_rows import tasks_of
 from target_dativo_iceberg.table_state import columns_of, required_properties
-from target_dativo_iceberg.tables import CHECKPOINT, Destination, Store, contract_properties, created
+from target_dativo_iceberg.tables import Destination, Store, contract_properties, created
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
@@ -42,11 +42,11 @@ _TRY_SECONDS = 120.0
 # Short, or those who have lost most often would try least often, and lose to writers that come fresh to it.
 _LONGEST_WAIT = 0.5
 _UNKNOWN_TRIES = 5
-_NAMELESS = "run."
+__all__ = ["Checkpoint", "TableChange", "landed", "publish", "settled"]
+
 # They travel as headers, of which servers take 8 KiB or more in all.
 _COMMIT_PROPERTIES_BYTES = 4096
 _HEADER = "Nessie-Commit-Property-: \r\n"
-_NAMELESS_KEPT_SECONDS = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,42 +77,6 @@ class TableChange:
     rewritten: Sequence[DataFile] = ()
     same_rows: bool = False
     check: Callable[[Table], None] = field(default=lambda _table: None)
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """How far a job has come, kept as a table property in the same commit as the rows.
-
-    Attributes:
-        job: name of the job; a run without one has a checkpoint of its own, swept after a day.
-        run_id: of the run.
-        epoch: number in the run, from 1.
-        state: SHA-256 of the STATE this epoch ends with, hex; empty if it ends with none.
-        previous: SHA-256 of the STATE the epoch before ended with.
-        at: Unix time of the publish, seconds.
-
-    """
-
-    job: str | None
-    run_id: str
-    epoch: int
-    state: str
-    previous: str
-    at: int
-
-    @property
-    def key(self) -> str:
-        """Name of the table property."""
-        return CHECKPOINT + (self.job or _NAMELESS + self.run_id)
-
-    def text(self) -> str:
-        """Value of the table property."""
-        found = {"run_id": self.run_id, "epoch": self.epoch, "state": self.state, "previous_state": self.previous}
-        return json.dumps(found | {"at": self.at})
-
-    def is_in(self, properties: Mapping[str, str]) -> bool:
-        """Whether a table's properties say that this very epoch is published."""
-        return properties.get(self.key) == self.text()
 
 
 def publish(
@@ -278,7 +242,7 @@ def _set_properties(
     found, stale = _description(destination, have)
     described = {k: v for k, v in found.items() if table is not None and have.get(k) != v}
     transaction.set_properties(described | {checkpoint.key: checkpoint.text()})
-    stale += [k for k, v in have.items() if _is_stale(k, v, checkpoint)]
+    stale += [k for k, v in have.items() if checkpoint.outdates(k, v)]
     if stale:
         transaction.remove_properties(*stale)
 
@@ -291,16 +255,6 @@ def _description(destination: Destination, have: Mapping[str, str]) -> tuple[dic
     required = required_properties(contract, destination.columns, destination.schema)
     stale = [] if contract.inferred else [k for k in have if k.startswith(REQUIRED) and k not in required]
     return contract_properties(contract) | required, stale
-
-
-def _is_stale(key: str, text: str, checkpoint: Checkpoint) -> bool:
-    """Whether a property is the checkpoint of a nameless run that has long ended."""
-    if not key.startswith(CHECKPOINT + _NAMELESS) or key == checkpoint.key:
-        return False
-    try:
-        return int(json.loads(text)["at"]) < checkpoint.at - _NAMELESS_KEPT_SECONDS
-    except (ValueError, KeyError, TypeError):
-        return True
 
 
 def _same_table(destination: Destination, table: Table | None) -> None:

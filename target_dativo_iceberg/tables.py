@@ -14,6 +14,7 @@ from pyiceberg.table import CreateTableTransaction, StagedTable, Table, Transact
 
 from target_dativo_iceberg.arranged import Waiting
 from target_dativo_iceberg.catalogs import open_branch, open_catalog
+from target_dativo_iceberg.checkpoint import CHECKPOINT
 from target_dativo_iceberg.contract.arrangement import INGEST_DATE, dated, is_dated
 from target_dativo_iceberg.contract.model import Contract
 from target_dativo_iceberg.contract.stable_names import STABLE_IDS, stable_ids
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from target_dativo_iceberg.settings import Settings
 
 Identifier = tuple[str, ...]
-CHECKPOINT = "dativo.checkpoint."
 # Names the column that the target fills in a table.
 FILLED = "dativo.filled-column"
 _LEAST_WAITING = 16 << 20
