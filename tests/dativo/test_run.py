@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import os
 import stat
-import sys
 from pathlib import Path
 
 import pytest
 
 from dativo_ingest.cli import main
-from tests.dativo.project import ROOT, Project
+from tests.dativo.project import MELTANO, ROOT, Project
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -157,15 +156,6 @@ def test_the_shipped_job_runs_from_a_checkout(
     assert out.splitlines()[1].split()[:6] == ["acme", "csv_orders", "partial", "3", "2", "1"]
 
 
-def _mapper(project: Project, body: str) -> None:
-    """Put the mapper of this checkout on PATH."""
-    path = project.folder / "bin" / "mapper-markdown-kv"
-    path.parent.mkdir()
-    path.write_text(f"#!/bin/sh\n{body}\n")
-    path.chmod(0o755)
-    project.environment["PATH"] = f"{path.parent}:{os.environ['PATH']}"
-
-
 def test_rows_become_markdown_on_their_way_to_the_table(project: Project) -> None:
     project.csv(1, 2)
     columns = [
@@ -173,7 +163,6 @@ def test_rows_become_markdown_on_their_way_to_the_table(project: Project) -> Non
         {"name": "markdown_kv_content", "type": "string"},
     ]
     project.asset(schema=columns)
-    _mapper(project, f'PYTHONPATH={ROOT} exec {sys.executable} -m tap_adapters.markdown_kv.mapper "$@"')
     ended = project.run(project.job(target={"markdown_kv_storage": {"mode": "string"}}))
     assert ended.code == 0, ended.err
     rows = project.tables().rows("shop.orders", order="doc_id")
@@ -181,9 +170,16 @@ def test_rows_become_markdown_on_their_way_to_the_table(project: Project) -> Non
     assert "who:: ada" in rows[0]["markdown_kv_content"]
 
 
-def test_a_mapper_that_dies_is_a_failure(project: Project) -> None:
+def test_a_mapper_that_dies_is_a_failure(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     project.csv(1, 2)
-    _mapper(project, "cat > /dev/null; exit 3")
-    ended = project.run(project.job(target={"markdown_kv_storage": {"mode": "string"}}))
-    assert (ended.code, ended.json["jobs"][0]["cause"]) == (2, "source")
+    dying = project.write("dying", "#!/bin/sh\ncat > /dev/null\nexit 3\n")
+    dying.chmod(0o755)
+    monkeypatch.setattr("dativo_ingest.mapping.find_executable", lambda _name, _environment: str(dying))
+    monkeypatch.setenv("DATIVO_MELTANO", str(MELTANO))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    job = project.job(target={"markdown_kv_storage": {"mode": "string"}})
+    assert main(project.words("run", "--config", job, "--json")) == 2
+    assert json.loads(capsys.readouterr().out)["jobs"][0]["cause"] == "source"
     assert not (project.of_job() / "state.json").exists()
