@@ -271,7 +271,8 @@ def contract_properties(contract: Contract) -> dict[str, str]:
     """Return the table properties that describe the contract to people and to the next plan."""
     ids = stable_ids(contract)
     filled = {FILLED: INGEST_DATE} if is_dated(contract) else {}
-    return dict(contract.properties) | filled | ({STABLE_IDS: ids} if ids else {})
+    comment = {"comment": contract.description} if contract.description else {}
+    return dict(contract.properties) | comment | filled | ({STABLE_IDS: ids} if ids else {})
 
 
 def created(staged: Table) -> CreateTableTransaction:
