@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from target_dativo_iceberg.contract import choose, load
 from target_dativo_iceberg.contract.model import Contract, ContractSet, Field
+from target_dativo_iceberg.contract.record_metadata import DELETED_AT
 from target_dativo_iceberg.contract.settling import read_as, usual_of
 from target_dativo_iceberg.errors import ContractError
 from target_dativo_iceberg.messages import Schema
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from target_dativo_iceberg.contract.privacy.protection import Privacy
     from target_dativo_iceberg.contract.steps import TableState
     from target_dativo_iceberg.settings import Settings
+
+
+_MOMENT = {"type": ["string", "null"], "format": "date-time"}
 
 
 class Contractor:
@@ -59,7 +63,8 @@ class Contractor:
             return self._of_table(stream)
         keys = tuple(sorted(self._state.keys)) if self._state else ()
         routed = Contracts(self._settings, self._documents)
-        return self._extended(routed.contract(Schema(stream, {"properties": {}}, keys)))
+        properties = {DELETED_AT: _MOMENT} if self._state and _has(self._state, DELETED_AT) else {}
+        return self._extended(routed.contract(Schema(stream, {"properties": properties}, keys)))
 
     def _of_table(self, stream: str) -> Contract:
         if self._state is None:
@@ -75,6 +80,10 @@ class Contractor:
         known = {f.name.lower() for f in contract.fields}
         fields = (f for f in _carried(self._state) if f.name.lower() not in known and "__v_" not in f.name)
         return replace(contract, fields=(*contract.fields, *(replace(f, required=False) for f in fields)))
+
+
+def _has(state: TableState, column: str) -> bool:
+    return any(f.name == column for f in state.fields)
 
 
 def _carried(state: TableState) -> tuple[Field, ...]:

@@ -231,7 +231,8 @@ def _extended(contract: Contract, message: Schema, settings: Settings) -> Contra
     relaxed = contract.policies.get("evolution", settings.evolution) == "relaxed"
     if not relaxed and not evolves_unknown(settings.on_violation, contract):
         return contract
-    known = {f.name.lower() for f in contract.fields}
+    known = {f.name.lower() for f in contract.fields} | (METADATA if settings.add_record_metadata else set())
+    known |= {DELETED_AT} if settings.load_method == "upsert" else set()
     seen = contract_of(message.stream, message.schema, ())
     extra = tuple(replace(f, required=False) for f in seen.fields if f.name.lower() not in known)
     return replace(contract, fields=contract.fields + extra)

@@ -50,13 +50,7 @@ SETTINGS: tuple[Setting, ...] = (
         "where",
     ),
     Setting("catalog_name", "string", "default", "Name of the catalog; part of the key in SQL catalogs.", "where"),
-    Setting(
-        "namespace",
-        "string",
-        None,
-        "Iceberg namespace. Default: the contract's domain, else `default`.",
-        "where",
-    ),
+    Setting("namespace", "string", None, "Iceberg namespace. Default: the contract's domain, else `default`.", "where"),
     Setting("table_prefix", "string", "", "Text put before every table name.", "where"),
     Setting(
         "nessie_uri",
@@ -300,13 +294,7 @@ SETTINGS: tuple[Setting, ...] = (
         "load",
         choices=("zstd", "snappy", "gzip", "lz4", "none"),
     ),
-    Setting(
-        "table_properties",
-        "object",
-        {},
-        "Iceberg table properties for tables that this target creates.",
-        "load",
-    ),
+    Setting("table_properties", "object", {}, "Iceberg table properties for tables that this target creates.", "load"),
     Setting(
         "publish",
         "string",
@@ -333,12 +321,7 @@ SETTINGS: tuple[Setting, ...] = (
         minimum=1,
     ),
     Setting(
-        "memory_limit_mb",
-        "integer",
-        400,
-        "Memory the process aims to stay under, in MiB.",
-        "publish",
-        minimum=256,
+        "memory_limit_mb", "integer", 400, "Memory the process aims to stay under, in MiB.", "publish", minimum=256
     ),
     Setting(
         "request_timeout_seconds",

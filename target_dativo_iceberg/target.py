@@ -63,6 +63,8 @@ class TargetDativoIceberg(Target):
         PluginCapabilities.FLATTENING,
         PluginCapabilities.BATCH,
         PluginCapabilities.ACTIVATE_VERSION,
+        TargetCapabilities.SOFT_DELETE,
+        TargetCapabilities.HARD_DELETE,
         PluginCapabilities.STRUCTURED_LOGGING,
         TargetCapabilities.VALIDATE_RECORDS,
     ]

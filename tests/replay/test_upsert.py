@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.replay.orders import LENGTH, MINIMUM, RELAXED, Lake, planted
+from tests.replay.orders import ANY, LENGTH, MINIMUM, RELAXED, Lake, order, planted
 
 
 def test_records_land_whose_key_the_table_has_not_and_the_others_stay(lake: Lake) -> None:
@@ -15,3 +15,13 @@ def test_records_land_whose_key_the_table_has_not_and_the_others_stay(lake: Lake
     assert lake.ids() == list(range(1, 81))
     assert lake.waiting() == 1
     assert lake.sql("SELECT amount, code FROM {orders} WHERE id = 7") == [(70, "new")]
+
+
+def test_a_record_of_a_deleted_row_does_not_bring_it_back_to_life(lake: Lake) -> None:
+    lake.settings["load_method"] = "upsert"
+    moment = {"_sdc_deleted_at": {"type": ["string", "null"], "format": "date-time"}}
+    records = [order(1), order(2, amount=-1, _sdc_deleted_at="2024-05-06T07:08:09Z")]
+    lake.load(records, properties=ANY | moment)
+    lake.contract(RELAXED, "2.0.0")
+    assert lake.replay() == 0
+    assert lake.ids("_sdc_deleted_at IS NULL") == [1]

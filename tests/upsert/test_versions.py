@@ -119,6 +119,13 @@ def test_a_contract_need_not_have_them(lake: Lake) -> None:
     assert report.as_dict()["streams"][0]["unknown_fields"] == []
 
 
+def test_what_a_schema_says_of_them_does_not_count_under_a_relaxed_contract(lake: Lake) -> None:
+    lake.contract([{"name": "id", "logicalType": "integer", "primaryKey": True}])
+    text = {"_sdc_deleted_at": {"type": ["string", "null"]}}
+    _run(lake, _schema(**text), _delete(1), evolution="relaxed", load_method="upsert")
+    assert [(row["s"], row["_sdc_deleted_at"].year) for row in _rows(lake)] == [(None, 2024)]
+
+
 # ---- versions ----
 
 
