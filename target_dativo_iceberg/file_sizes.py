@@ -1,8 +1,8 @@
 """Sizes of data files: how many rows bring a file to its target size, in compressed bytes.
 
-What rows take in a file is known once some of the same table are written: the last row group says how many bytes of
-file a byte of Arrow memory becomes. Before that, rows of half a target at most are written, since rows hardly ever take
-more room in a file than in memory.
+What rows take in a file is known once some of the same partition are written: the last row group says how many bytes
+of file a byte of Arrow memory becomes. Before that, rows of half a target at most are written, since rows hardly ever
+take more room in a file than in memory.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _FIRST = 0.5
 
 
 class FileSizes:
-    """The size that the data files of one table are to have.
+    """The size that the data files of one writer are to have.
 
     Args:
         target: bytes of file.

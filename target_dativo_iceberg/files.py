@@ -109,7 +109,6 @@ class FileForm:
         self._plan = compute_statistics_plan(self._file_schema, target.properties)
         self._paths = parquet_path_to_id_mapping(self._file_schema)
         self._numbers = itertools.count()
-        self.sizes = FileSizes(target.target_bytes)
         self._dictionaries: list[str] | bool | None = None
 
     def aligned(self, batches: Sequence[pa.RecordBatch]) -> pa.Table:
@@ -176,6 +175,7 @@ class FileWriter:
         self._target = target
         self._form = form or FileForm(target)
         self._place = place or PartitionPlace()
+        self._sizes = FileSizes(target.target_bytes)
         self._open: _OpenFile | None = None
         self.files: list[DataFile] = []
 
@@ -195,19 +195,18 @@ class FileWriter:
             StoreError: the file store refused.
 
         """
-        sizes = self._form.sizes
         with _store_errors(f"writing a data file of table {self._target.table}"):
             row = 0
             while row < table.num_rows or row == 0:
                 if self._open is None:
                     self._open = self._opened(table)
                 before = self._open.sink.tell()
-                part = table.slice(row, sizes.rows_that_fit(table, row, before))
+                part = table.slice(row, self._sizes.rows_that_fit(table, row, before))
                 self._open.writer.write_table(part, row_group_size=max(part.num_rows, 1))
                 row += max(part.num_rows, 1)
                 after = self._open.sink.tell()
-                sizes.learn(part.nbytes, after - before)
-                if sizes.fills(after):
+                self._sizes.learn(part.nbytes, after - before)
+                if self._sizes.fills(after):
                     self._close()
 
     def finish(self) -> list[DataFile]:

@@ -13,13 +13,16 @@ from pyiceberg.table import Table
 if TYPE_CHECKING:
     from pyiceberg.table.metadata import TableMetadata
 
+_KEPT = "write.metadata.previous-versions-max"
+_KEPT_DEFAULT = 100
+
 
 def without_history(table: Table) -> Table:
-    """Return a table of which only the snapshots that references name are known; nothing of it is copied."""
+    """Return a table of which only the snapshots that references name are known, and no older metadata files."""
     metadata = table.metadata
     named = {ref.snapshot_id for ref in metadata.refs.values()} | {metadata.current_snapshot_id}
     snapshots = [s for s in metadata.snapshots if s.snapshot_id in named]
-    short = metadata.model_copy(update={"snapshots": snapshots, "snapshot_log": []})
+    short = metadata.model_copy(update={"snapshots": snapshots, "snapshot_log": [], "metadata_log": []})
     return Table(table.name(), short, table.metadata_location, table.io, table.catalog)
 
 
@@ -33,5 +36,11 @@ def with_history(after: TableMetadata, before: TableMetadata) -> TableMetadata:
     """
     known = {s.snapshot_id for s in before.snapshots}
     added = [s for s in after.snapshots if s.snapshot_id not in known]
-    log = [*before.snapshot_log, *after.snapshot_log]
-    return after.model_copy(update={"snapshots": [*before.snapshots, *added], "snapshot_log": log})
+    kept = max(1, int(after.properties.get(_KEPT, _KEPT_DEFAULT)))
+    return after.model_copy(
+        update={
+            "snapshots": [*before.snapshots, *added],
+            "snapshot_log": [*before.snapshot_log, *after.snapshot_log],
+            "metadata_log": [*before.metadata_log, *after.metadata_log][-kept:],
+        }
+    )

@@ -103,14 +103,17 @@ class Rewriting:
         )
         # A nameless job: the checkpoints of jobs say how far their taps have come, which this does not change.
         checkpoint = publish.Checkpoint(None, self._care.run_id, 1, "", "", int(time.time()))
-        self._sent = True
         if self._care.settings.publish == "branch":
+            self._mark_sent()
             from target_dativo_iceberg import audited  # noqa: PLC0415 - only for Nessie
 
             audit = audited.row_counts([change])
             audited.publish_audited(self._store, self._care.settings, [change], checkpoint, audit)
         else:
-            publish.publish(self._store, [change], checkpoint)
+            publish.publish(self._store, [change], checkpoint, self._mark_sent)
+
+    def _mark_sent(self) -> None:
+        self._sent = True
 
     def _check(self, now: Table) -> None:
         """Refuse when rows of the files have been deleted by position meanwhile: they would come back."""

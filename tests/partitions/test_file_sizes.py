@@ -80,3 +80,13 @@ def test_a_load_writes_files_of_that_size(tmp_path: Path) -> None:
     assert len(full) >= 2
     assert all(0.7 * MIB <= size <= 1.1 * MIB for size in full), full
     assert lake.tables.sql("SELECT count(*), sum(id) FROM {t}") == [(6000, 6000 * 5999 // 2)]
+
+
+def test_partitions_whose_rows_compress_otherwise_each_get_files_of_that_size(tmp_path: Path) -> None:
+    pick = random.Random(10)
+    notes = [_note(pick) * 2 if n % 2 else "again " * 60 for n in range(40_000)]
+    found = _written(Lake(tmp_path, target_file_size_mb=1, partition_by=["part"]), notes)
+    *full, _last = sorted((f.file_size_in_bytes for f in found if f.partition[0] == 1), reverse=True)
+    assert full
+    assert all(0.7 * MIB <= size <= 1.1 * MIB for size in full), full
+    assert sum(f.record_count for f in found) == 40_000
