@@ -72,15 +72,15 @@ def read(path: Path, what: str) -> Document:
         raise ConfigError([Problem(where, message, f"mend the {what}")]) from None
 
 
-def checked(model: type[M], document: Document) -> M:
-    """Return a document as its model.
+def checked(model: type[M], document: Document, values: Any = None) -> M:
+    """Return a document as its model; `values` are what it says where that is not as it was read.
 
     Raises:
         ConfigError: all that does not fit, each with its line and, for unknown keys, the nearest known one.
 
     """
     try:
-        return model.model_validate(plain(document.block))
+        return model.model_validate(plain(document.block) if values is None else values)
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
         raise ConfigError(list(_problems(model, document, details))) from None

@@ -34,7 +34,8 @@ class Options:
         tenant: take no other tenant's jobs.
         mode: `self_hosted` or `cloud`.
         secrets_dir: folder of secrets, with a folder for each tenant.
-        secret_manager: one manager by name, None for all that are there.
+        secret_manager: one manager by name, None for those of environment and folder.
+        secret_manager_config: its settings, a path or JSON.
         probes: whether servers are looked at.
 
     """
@@ -47,6 +48,7 @@ class Options:
     mode: str = "self_hosted"
     secrets_dir: Path | None = None
     secret_manager: str | None = None
+    secret_manager_config: str | None = None
     probes: bool = True
 
 
@@ -66,7 +68,7 @@ def start(options: Options, events: Events) -> list[Prepared]:
     """Prepare all jobs.
 
     Raises:
-        OrchestratorError: the registry or folder cannot be read, or the secret manager is not known: no job can run.
+        OrchestratorError: the registry or folder cannot be read, or the secret manager cannot be used: no job can run.
 
     """
     events.say("startup_begin", "startup begins", mode=options.mode)
@@ -113,7 +115,14 @@ def _contexts(
     """Load the secrets of each tenant once, and tell the redactor all of them before anything is said about them."""
     found = {}
     for tenant in sorted({one.tenant for one in files if isinstance(one, JobFile)}):
-        secrets = load_secrets(tenant, options.environment, options.secrets_dir, options.secret_manager)
+        secrets = load_secrets(
+            tenant,
+            options.environment,
+            options.secrets_dir,
+            options.secret_manager,
+            options.secret_manager_config,
+            events.redactor.learn,
+        )
         for text in secrets.texts():
             events.redactor.learn(text)
         for warning in secrets.warnings:

@@ -16,8 +16,9 @@ from dativo_ingest.errors import ConfigError, Problem
 
 _REFERENCE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
 _BARE = re.compile(r"\$(?P<name>[A-Za-z_][A-Za-z0-9_]*)")
-# Other tenants' secrets stand in variables of this form.
+# Other tenants' secrets stand in variables of this form; with the others a manager is asked for all tenants' secrets.
 _SECRETS = "DATIVO_SECRET__"
+_SIGN_IN = frozenset({"DATIVO_SECRET_MANAGER_CONFIG", "VAULT_TOKEN", "VAULT_ROLE_ID", "VAULT_SECRET_ID"})
 _SECRET_KEYS = re.compile(r"(?i)secret|password|passwd|token|key|credential|dsn|private")
 
 PATHS = ("source_connector_path", "target_connector_path", "asset_path")
@@ -39,6 +40,11 @@ JOB_FIELDS = (
     "catalog.connection.*",
 )
 RECIPE_FIELDS = ("connection_template.*", "default_engine.options.*", "catalog*")
+
+
+def withheld(name: str) -> bool:
+    """Whether a variable of the environment is shown to no tenant, as it leads to others' secrets."""
+    return name.startswith(_SECRETS) or name in _SIGN_IN
 
 
 @dataclass
@@ -67,7 +73,7 @@ class Variables:
 
     def may(self, name: str) -> bool:
         """Whether a name may be taken from the environment."""
-        if name.startswith(_SECRETS):
+        if withheld(name):
             return False
         return self.allowed is None or any(fnmatchcase(name, pattern) for pattern in self.allowed)
 

@@ -36,6 +36,11 @@ def add_job_options(parser: argparse.ArgumentParser, *, required: bool = True) -
     parser.add_argument(
         "--secret-manager", choices=MANAGERS, help="default: $DATIVO_SECRET_MANAGER, else env and folder"
     )
+    parser.add_argument(
+        "--secret-manager-config",
+        metavar="FILE|JSON",
+        help="settings of vault or gcp (default: $DATIVO_SECRET_MANAGER_CONFIG)",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -54,6 +59,7 @@ def options_of(arguments: argparse.Namespace, *, probes: bool = True) -> Options
         mode=arguments.mode,
         secrets_dir=secrets if arguments.secrets_dir or secrets.is_dir() else None,
         secret_manager=arguments.secret_manager or environment.get("DATIVO_SECRET_MANAGER"),
+        secret_manager_config=arguments.secret_manager_config or environment.get("DATIVO_SECRET_MANAGER_CONFIG"),
         probes=probes,
     )
 

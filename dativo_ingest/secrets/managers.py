@@ -1,4 +1,4 @@
-"""Secret managers: environment and file system. Those of clouds are not built yet and are refused by name."""
+"""Secret managers by name; those of environment and file system are here. AWS's is not built and refused by name."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from typing import Any
 
 from dativo_ingest.errors import OrchestratorError
 from dativo_ingest.secrets.bundle import FORMATS, Secrets, parsed
+from dativo_ingest.secrets.gcp import from_gcp
+from dativo_ingest.secrets.settings import OPTION
+from dativo_ingest.secrets.vault import from_vault
+from dativo_ingest.variables import withheld
 
 PREFIX = "DATIVO_SECRET__"
 _SHARED = ("GLOBAL", "ALL")
@@ -17,7 +21,14 @@ _SUFFIX_FORMS = {".json": "json", ".env": "env"}
 MANAGERS = ("env", "filesystem", "vault", "aws", "gcp")
 
 
-def load_secrets(tenant: str, environment: Mapping[str, str], folder: Path | None, manager: str | None) -> Secrets:
+def load_secrets(
+    tenant: str,
+    environment: Mapping[str, str],
+    folder: Path | None,
+    manager: str | None,
+    config: str | None = None,
+    told: Callable[[str], None] = lambda _value: None,
+) -> Secrets:
     """Return a tenant's secrets.
 
     Args:
@@ -25,15 +36,24 @@ def load_secrets(tenant: str, environment: Mapping[str, str], folder: Path | Non
         environment: of this process.
         folder: of `filesystem`, with a folder for each tenant.
         manager: one of MANAGERS; None takes the environment's, and the file system's over them where there is a folder.
+        config: settings of vault or gcp: a path, or JSON.
+        told: takes what a manager is signed in with; the secrets themselves are the caller's to hide.
 
     Raises:
-        OrchestratorError: the manager is not known or not built.
+        OrchestratorError: the manager is not known, its settings are wrong, or it does not answer or refuses.
 
     """
     readers: dict[str, Callable[[], Secrets]] = {
         "env": lambda: from_environment(tenant, environment),
         "filesystem": lambda: from_folder(tenant, folder, environment),
+        "vault": lambda: from_vault(tenant, environment, config, told),
+        "gcp": lambda: from_gcp(tenant, environment, config, told),
     }
+    if config and manager in (None, "env", "filesystem"):
+        raise OrchestratorError(
+            f"secret manager '{manager or 'env'}' has no settings",
+            f"leave out {OPTION} (DATIVO_SECRET_MANAGER_CONFIG), or say --secret-manager vault or gcp",
+        )
     if manager is None:
         found = [readers["env"]()] + ([readers["filesystem"]()] if folder is not None else [])
         return Secrets(
@@ -42,7 +62,7 @@ def load_secrets(tenant: str, environment: Mapping[str, str], folder: Path | Non
         )
     if manager not in readers:
         known = "it is not built yet" if manager in MANAGERS else "it is not known"
-        raise OrchestratorError(f"secret manager '{manager}': {known}", "use env or filesystem")
+        raise OrchestratorError(f"secret manager '{manager}': {known}", f"use {', '.join(readers)}")
     return readers[manager]()
 
 
@@ -93,7 +113,7 @@ def _filled(value: Any, environment: Mapping[str, str]) -> Any:
         return value
 
     def found(match: re.Match[str]) -> str:
-        if match[1].startswith(PREFIX):
+        if withheld(match[1]):
             return match[0]
         return environment.get(match[1]) or (match[0] if match[2] is None else match[2])
 

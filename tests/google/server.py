@@ -1,4 +1,6 @@
-"""A loopback server that speaks Google's token endpoint, Drive v3 and Sheets v4, and fails when it is told to."""
+"""A loopback server that speaks Google's token endpoint, Drive v3, Sheets v4 and the reads of Secret Manager v1, and
+fails when it is told to.
+"""
 
 from __future__ import annotations
 
@@ -51,6 +53,8 @@ class Google(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.docs: dict[str, Doc] = {}
+        self.secrets: dict[str, list[bytes | None]] = {}
+        """Payloads of the versions of a secret, from 1; None is one that the account may not read."""
         self.faults: list[Fault] = []
         self.cuts: list[int] = []
         self.held: threading.Event | None = None
@@ -156,8 +160,23 @@ class _Handler(BaseHTTPRequestHandler):
             self._file(match[1], params)
         elif match := re.fullmatch(r"/v4/spreadsheets/([\w-]+)(?:/values/(.+))?", path):
             self._spreadsheet(match[1], match[2], params)
+        elif match := re.fullmatch(r"/v1/projects/([\w-]+)/secrets/([\w-]+)/versions/(\w+):access", path):
+            self._secret(*match.groups())
         else:
             self._error(404, "notFound")
+
+    def _secret(self, project: str, name: str, version: str) -> None:
+        versions = self.server.secrets.get(name, []) if project == "the-project" else []
+        number = len(versions) if version == "latest" else int(version)
+        if not 0 < number <= len(versions):
+            self._json(404, {"error": {"code": 404, "message": "canary of the service", "status": "NOT_FOUND"}})
+            return
+        payload = versions[number - 1]
+        if payload is None:
+            self._json(403, {"error": {"code": 403, "message": "canary of the service", "status": "PERMISSION_DENIED"}})
+            return
+        data = {"data": base64.b64encode(payload).decode()}
+        self._json(200, {"name": f"projects/1/secrets/{name}/versions/{number}", "payload": data})
 
     def _list(self, params: dict[str, str]) -> None:
         found = matching(self.server.docs, params["q"])
