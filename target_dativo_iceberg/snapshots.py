@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pyiceberg.manifest import ManifestContent
@@ -60,7 +61,16 @@ class Replacing(_OverwriteFiles):
     def _process_manifests(self, manifests: list[ManifestFile]) -> list[ManifestFile]:
         data = [m for m in manifests if m.content == ManifestContent.DATA and self._tells(m)]
         deletes = [m for m in manifests if m.content == ManifestContent.DELETES]
-        return _ManifestMergeManager(self._bytes, self._least, self._merges, self).merge_manifests(data) + deletes
+        merged = _ManifestMergeManager(self._bytes, self._least, self._merges, self).merge_manifests(data) + deletes
+        self._delete_all_but({manifest.manifest_path for manifest in merged})
+        return merged
+
+    def _delete_all_but(self, named: set[str]) -> None:
+        """Delete manifests of this very snapshot that were merged into others; nothing has named them yet."""
+        for path in [path for path in self._written_manifests if path not in named]:
+            with suppress(OSError):
+                self._io.delete(path)
+            self._written_manifests.remove(path)
 
     def _tells(self, manifest: ManifestFile) -> bool:
         """Whether a manifest has files, or says what this snapshot takes away."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dativo_ingest.stack import LocalStack
 from target_dativo_iceberg.maintain import main
+from tests.maintain.care import Cared
 from tests.nessie.lake import catalog_of
 from tests.nessie.publish.landing import Landing
 from tests.target.running import record, schema
@@ -66,3 +69,24 @@ def test_history_and_orphans_are_refused_and_the_cut_off_is_named(
     found = _maintain(landing, tmp_path, capsys, *words, code=1)
     assert [found[name]["state"] for name in ("expire", "orphans")] == ["refused", "refused"]
     assert landing.head() == before
+
+
+def test_snapshots_and_orphans_on_s3_beside_a_sql_catalog(
+    stack: LocalStack, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake = Cared(tmp_path, capsys)
+    lake.settings = {k: v for k, v in stack.target_settings().items() if k.startswith("s3_")} | {
+        "warehouse": f"{stack.warehouse.rstrip('/')}/{uuid.uuid4().hex}",
+        "catalog": {"type": "sql", "uri": f"sqlite:///{tmp_path / 'catalog.db'}"},
+        "table_properties": {"history.expire.max-snapshot-age-ms": "0"},
+    }
+    lake.small_loads(2)
+    table = lake.table()
+    with table.io.new_output(f"{table.location()}/data/lone.parquet").create() as lone:
+        lone.write(b"PAR1")
+    assert lake.step("compact", "--min-files", "2")["state"] == "done"
+    assert lake.step("expire")["figures"]["snapshots"] == 2
+    assert lake.step("orphans")["figures"]["files"] == 0
+    found = lake.step("orphans", "--remove-orphans", "--orphan-age-days", "0", "--force")
+    assert (found["state"], found["figures"]) == ("done", {"files": 1, "bytes": 4})
+    assert sorted(lake.table().scan().to_arrow()["id"].to_pylist()) == list(range(40))
