@@ -91,8 +91,9 @@ def test_rows_of_a_large_partition_go_to_its_file_at_once(tmp_path: Path) -> Non
     writer, _ = _write(target, _batches(400_000, 364), 12 << 20)
     assert sum(file.record_count for file in writer.files) == 400_000
     assert {file.partition[0] for file in writer.files} == {54}
-    # closed at the target size, which only the last one misses
-    assert all(file.file_size_in_bytes > 1 << 20 for file in writer.files[:-1])
+    # closed near the target size, which only the last one misses
+    assert len(writer.files) > 1
+    assert all(0.7 < file.file_size_in_bytes / (1 << 20) < 1.1 for file in writer.files[:-1])
 
 
 @pytest.mark.parametrize("limit", [1 << 30, 400 << 10], ids=["memory", "ranges"])

@@ -8,7 +8,7 @@ import multiprocessing as mp
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-DEADLINE = 60.0
+DEADLINE = 100.0
 
 
 def run(loads: Sequence[tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]]) -> list[str]:

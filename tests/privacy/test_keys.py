@@ -168,7 +168,7 @@ def test_the_documented_examples_are_what_comes_out() -> None:
     assert row["h"] == hash_of("alice@example.com")
     assert row["t"] == token_of("alice@example.com")
     for shown in (HEX, KEY.id, *row.values()):
-        assert f"`{shown}`" in text
+        assert str(shown) in text
 
 
 # ---- decrypting ----

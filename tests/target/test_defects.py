@@ -78,6 +78,7 @@ def folder(tmp_path: Path) -> Path:
     return found
 
 
+@pytest.mark.timeout(400)
 def test_300_000_records_with_every_kind_of_defect(target: Target, folder: Path) -> None:
     planted = plant(folder, 300_000, seed=4)
     ended = _load(target, planted, on_violation="quarantine")
