@@ -27,6 +27,8 @@ from target_dativo_iceberg.rows import Coercions, Typed, coercions_of, read_slow
 
 # A run this short is read record by record when the native parser refuses it.
 _SHORT = 32
+# Runs that are screened after one with bad lines. Screening costs half of a parse, a parse that fails a whole one.
+_WARY = 3
 # Records looked at in each run to name the members that are left out.
 _SAMPLE = 100
 
@@ -67,10 +69,11 @@ def _read_run(plan: Plan, run: Run, *, screened: bool) -> Typed:
 
 
 def _screened(plan: Plan, run: Run) -> Typed:
-    """Read a run after its lines were looked at one by one; a run with bad lines makes the next one suspect."""
+    """Read a run after its lines were looked at one by one; a run with bad lines makes the next ones suspect."""
     good = plan.screen(run.lines)
-    plan.suspects = not pc.all(good).as_py()
-    return _apart(plan, run, good if plan.suspects else None, screened=True)
+    bad = good.true_count < len(good)
+    plan.suspects = _WARY if bad else max(0, plan.suspects - 1)
+    return _apart(plan, run, good if bad else None, screened=True)
 
 
 def _halves(plan: Plan, run: Run) -> Typed:

@@ -94,7 +94,7 @@ class Plan:
         extra: properties of the SCHEMA that the contract does not have.
         ignores_unknown: members that nobody declared have been met; they are left out.
         native: False when the stream's names are such that records can only be read one by one.
-        suspects: the native parser refused a line of the run before: the next run is screened before it is parsed.
+        suspects: how many of the next runs are screened before they are parsed, since a line was refused of late.
 
     """
 
@@ -118,7 +118,7 @@ class Plan:
             evidence = {name: found for name, found in evidence.items() if name not in OF_MESSAGE.values()}
         self.keeps_unknown = keeps_unknown
         self.ignores_unknown = False
-        self.suspects = False
+        self.suspects = 0
         self.kept: list[Kept] = []
         wires: dict[str, pa.DataType] = {}
         for f in self.contract.fields:

@@ -58,7 +58,7 @@ def test_all_kinds_of_bad_lines_together_are_read_as_if_alone() -> None:
 
 def test_runs_after_a_bad_run_are_read_as_if_alone() -> None:
     plan = _plan()
-    for bad in ([BAD["another type"]], [], [BAD["no JSON"]], list(BAD.values()), [], []):
+    for bad in ([BAD["another type"]], [], [BAD["no JSON"]], list(BAD.values()), [], [], []):
         _assert_as_alone(plan, _run(bad, 7))
     assert not plan.suspects
 
