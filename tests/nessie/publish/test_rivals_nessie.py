@@ -16,8 +16,8 @@ pytestmark = pytest.mark.nessie
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("publish", ["commit", "branch"])
 def test_writers_on_one_branch_all_land_each_row_once(landing: Landing, publish: str) -> None:
-    """Each writes to a table of its own and to those that all share; `make faults` has ten epochs of each."""
-    race(landing, 8, 3, publish)
+    """Each writes to a table of its own and to those that all share; `make faults` has ten epochs of eight writers."""
+    race(landing, 5, 3, publish)
 
 
 @pytest.mark.parametrize("publish", ["commit", "branch"])
