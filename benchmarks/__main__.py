@@ -53,7 +53,6 @@ def _quick() -> None:
     results = suite.quick()
     _print(results)
     suite.insist(results)
-    _upsert(large=False)
     print(
         f"- rates are compared, not times: sdk-sink was given {suite.PEER_RECORDS:,} records, "
         "and start-up is a larger part of its run; the rates with that time taken off are the fairer ones"
