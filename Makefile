@@ -57,7 +57,7 @@ docs: .venv/.run ## Write the generated parts of README and docs anew
 
 lock: .venv-tools/.done ## Resolve requirements anew
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-	  --no-emit-index-url pyproject.toml requirements/build.in -o requirements/run.txt
+	  --no-emit-index-url pyproject.toml requirements/build.in -c requirements/bounds.in -o requirements/run.txt
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	  --no-emit-index-url --all-extras --group dev pyproject.toml -c requirements/run.txt -o requirements/dev.txt
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \

@@ -78,10 +78,12 @@ ROWS: dict[str, list[str]] = {
     "8.3 state directories": [f"{RUN}::test_what_a_run_leaves_is_the_owners_alone"],
     "8.4 secrets of the file system": [f"{TENANTS}::test_the_folder_of_secrets_of_the_handoff"],
     "8.4 secrets of the environment": [f"{TENANTS}::test_secrets_of_the_environment"],
-    "8.4 the managers of section 1.10: vault, gcp": [
+    "8.4 the managers of section 1.10: vault, aws, gcp": [
         f"{MANAGERS}::test_a_tenant_reads_its_own_path_of_vault",
         f"{MANAGERS}::test_paths_below_the_tenants_and_a_sign_in_by_approle",
         f"{MANAGERS}::test_a_tenant_reads_its_own_secrets_of_google",
+        f"{MANAGERS}::test_a_tenant_reads_its_own_secrets_of_aws",
+        f"{MANAGERS}::test_a_run_with_a_key_of_aws",
         f"{MANAGERS}::test_a_run_with_a_key_of_vault",
     ],
     "8.4 a missing secret": [f"{TENANTS}::test_a_secret_that_nobody_gives_is_a_failure_before_anything_is_started"],
