@@ -74,8 +74,8 @@ def ended(pid: int) -> dict[str, Any]:
     return {"code": os.waitstatus_to_exitcode(status), "peak": usage.ru_maxrss}
 
 
-if __name__ == "__main__":
-    name = serve(socket.socket(fileno=int(sys.argv[1])))
+def become_program(name: str) -> None:
+    """Be the module of a command, from its `main()` to the exit code."""
     main = importlib.import_module(name).main
     if name == TARGET:
         main()
@@ -83,3 +83,7 @@ if __name__ == "__main__":
         from target_dativo_iceberg.command import program
 
         program(main)
+
+
+if __name__ == "__main__":
+    become_program(serve(socket.socket(fileno=int(sys.argv[1]))))
