@@ -42,6 +42,8 @@ faults: .venv/.dev .venv-meltano/.done ## Strike at every outside call of a run 
 	$(BIN)/python -m tests.faults.sweep sql
 	$(BIN)/python -m tests.faults.sweep nessie
 	$(BIN)/python -m tests.dativo.kills 50
+	$(BIN)/python -m tests.model 2000 sql
+	$(BIN)/python -m tests.model 500 nessie
 
 bench: .venv/.dev ## Quick benchmark: this target against an SDK sink, in one run
 	$(BIN)/python -m benchmarks quick

@@ -77,6 +77,11 @@ def ended(pid: int) -> dict[str, Any]:
     return {"code": os.waitstatus_to_exitcode(status), "peak": usage.ru_maxrss}
 
 
+def become_program(name: str) -> None:
+    """Be the module of a command, from its `main()` to the exit code."""
+    end(lambda: run(name))
+
+
 def run(name: str) -> None:
     """Run a command's `main` as its console script does."""
     main = importlib.import_module(name).main
@@ -110,5 +115,4 @@ def end(main: Callable[[], None]) -> None:
 
 
 if __name__ == "__main__":
-    name = serve(socket.socket(fileno=int(sys.argv[1])))
-    end(lambda: run(name))
+    become_program(serve(socket.socket(fileno=int(sys.argv[1]))))
