@@ -262,6 +262,12 @@ def test_the_flat_form_names_stream_and_table() -> None:
     assert orders.api_version == "v3.0.2"
 
 
+def test_the_flat_form_names_its_table_whatever_the_tap_calls_the_stream(read: Callable[..., ContractSet]) -> None:
+    text = "name: accounts\nversion: '1'\nobject: accounts\nschema: [{name: id, type: integer}]\n"
+    (accounts,) = read(text).contracts
+    assert (accounts.name, accounts.physical_name) == ("accounts", "accounts")
+
+
 def test_options_beside_a_flat_column_are_rules() -> None:
     (orders,) = load(CONTRACTS / "orders_flat.yaml").contracts
     assert [(rule.kind, rule.argument) for rule in orders.fields[1].rules] == [(RuleKind.PATTERN, "^[A-Z]+-[0-9]+$")]

@@ -1,10 +1,12 @@
 """SIGKILL of a process of a run at some moment, then a run that is let be: rows exact, state right, nothing left over.
 
-`python -m tests.dativo.kills 50 [SEED]` strikes fifty times (part of `make faults`); a few strikes are tests.
+`python -m tests.dativo.kills 50 [SEED]` strikes until fifty blows have hit a living process (part of `make faults`); a
+few strikes are tests.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -18,10 +20,21 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.dativo.project import Project
 
-FILES, ROWS = 6, 12_000
+FILES, ROWS = 6, 14_000
+# All of it would fit between tap and target: the tap would be gone before the first publish.
+PACED = f"""#!{sys.executable}
+import time
+from tap_adapters.common.stream import ItemStream
+from tap_adapters.csv.__main__ import main
+
+progress = ItemStream._write_progress
+ItemStream._write_progress = lambda stream, count: (progress(stream, count), time.sleep(0.6))
+raise SystemExit(main())
+"""
 SECRET = hashlib.sha256(b"canary").hexdigest()
 VICTIMS = ("dativo", "meltano", "tap", "tap wrapper", "target", "target wrapper")
 _DEADLINE = 240.0
@@ -96,30 +109,38 @@ def published(project: Project) -> int:
 def prepare(project: Project) -> Path:
     for number in range(FILES):
         project.csv(*range(number * ROWS, (number + 1) * ROWS), name=f"{number}.csv")
-    # Epochs of a mebibyte: some six of them. The secret is one that the target gets.
+    # Epochs of a mebibyte, so of one or two files. The secret is one that the target gets.
     settings = {"epoch_max_mb": 1, "privacy_key": "${KEY}"}
     project.environment["KEY"] = SECRET
-    return project.job(target={"settings": settings})
+    tap = project.write("paced-tap", PACED)
+    tap.chmod(0o755)
+    return project.job(source=reading(tap), target={"settings": settings})
 
 
-def strike(project: Project, job: Path, blow: Strike) -> str:
-    """Start a run and kill one of its processes; return what became of it."""
-    process = project.start("run", "--config", job)
+def reading(tap: Path) -> dict[str, Any]:
+    """The source of a job that reads the folder `data` by that tap."""
+    files = [{"path": "data", "object": "orders", "keys": ["id"]}]
+    incremental = {"strategy": "file_modified_time"}
+    return {"files": files, "incremental": incremental, "engine": {"options": {"executable": str(tap)}}}
+
+
+def strike(project: Project, job: Path, blow: Strike) -> tuple[bool, int]:
+    """Start a run and kill one of its processes; return whether it was still alive, and how `dativo` ended."""
+    hit, process = False, project.start("run", "--config", job)
     deadline = time.monotonic() + _DEADLINE
     while process.poll() is None:
         pid = find(blow.victim, process.pid, project) if published(project) >= blow.epochs else None
         if pid is not None:
             time.sleep(blow.delay)
-            try:
+            hit = any(one.pid == pid for one in processes())  # one that has ended and waits for its parent is not there
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                break
             break
         assert time.monotonic() < deadline, f"the moment never came: {blow}"
         time.sleep(0.005)
     _, said = process.communicate(timeout=_DEADLINE)
     assert "Traceback" not in said, said
-    return f"dativo ended with {process.returncode}"
+    return hit, process.returncode
 
 
 def check(project: Project, job: Path) -> None:
@@ -151,25 +172,23 @@ def _check_modes(project: Project) -> None:
 
 
 def main(times: int, seed: int) -> None:
-    """Strike that often, each time on a project of its own."""
-    chance = random.Random(seed)
-    for number in range(times):
-        blow = Strike(chance.choice(VICTIMS), chance.choice((0, 0, 1, 2, 3, 4, 5)), chance.uniform(0, 0.5))
+    """Strike until that many blows have hit, each on a project of its own; a blow that came too late is not counted."""
+    chance, hits = random.Random(seed), dict.fromkeys(VICTIMS, 0)
+    while sum(hits.values()) < times:
+        blow = Strike(chance.choice(VICTIMS), chance.choice((0, 0, 1, 1, 2, 3)), chance.uniform(0, 0.5))
         with tempfile.TemporaryDirectory(prefix="dativo-kill-") as folder:
             project = Project(Path(folder))
             project.asset()
             job = prepare(project)
             began = time.monotonic()
-            became = strike(project, job, blow)
+            hit, code = strike(project, job, blow)
             journal = published(project)
             check(project, job)
-        seconds = time.monotonic() - began
-        print(
-            json.dumps(
-                {"strike": number, **blow.__dict__, "became": became, "journal": journal, "seconds": round(seconds)}
-            ),
-            flush=True,
-        )
+        hits[blow.victim] += hit
+        seconds = round(time.monotonic() - began)
+        found = {**blow.__dict__, "hit": hit, "dativo": code, "journal": journal, "seconds": seconds}
+        print(json.dumps({"hits": sum(hits.values())} | found), flush=True)
+    print(json.dumps({"kills": hits, "seed": seed, "all": "rows exact, state right, nothing left over"}), flush=True)
 
 
 __all__ = ["Strike", "check", "prepare", "strike", "subprocess"]

@@ -17,7 +17,8 @@ pytestmark = pytest.mark.timeout(600)
 @pytest.mark.parametrize("victim", ["dativo", "meltano", "tap", "target"])
 def test_a_killed_process_costs_nothing(project: Project, victim: str) -> None:
     job = kills.prepare(project)
-    kills.strike(project, job, kills.Strike(victim, epochs=2, delay=0.05))
+    hit, _ = kills.strike(project, job, kills.Strike(victim, epochs=2, delay=0.05))
+    assert hit
     kills.check(project, job)
 
 
@@ -60,8 +61,7 @@ def test_a_job_is_run_by_one_process_at_a_time(project: Project) -> None:
 
 
 def _with_tap(project: Project, tap: Path, **changes: object) -> Path:
-    files = [{"path": "data", "object": "orders", "keys": ["id"]}]
-    return project.job(source={"files": files, "engine": {"options": {"executable": str(tap)}}}, **changes)
+    return project.job(source=kills.reading(tap), **changes)
 
 
 def _script(path: Path, body: str) -> Path:

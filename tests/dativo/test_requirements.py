@@ -16,6 +16,7 @@ from tests.dativo.project import ROOT
 JOBS, RUN, COMMANDS = "tests/dativo/test_jobs.py", "tests/dativo/test_run.py", "tests/dativo/test_commands.py"
 RECOVERY, TENANTS, KILLS = "tests/dativo/test_recovery.py", "tests/dativo/test_tenants.py", "tests/dativo/test_kills.py"
 NESSIE, MANAGERS = "tests/nessie/test_dativo_nessie.py", "tests/dativo/test_secret_managers.py"
+FOLDER = "tests/nessie/test_dativo_folder.py::test_twelve_jobs_of_three_tenants_over_eight_sources"
 
 ROWS: dict[str, list[str]] = {
     "8.1 job example": [
@@ -47,7 +48,7 @@ ROWS: dict[str, list[str]] = {
     ],
     "8.2 startup orchestration": [
         f"{RUN}::test_first_load_second_load_and_nothing_new",
-        f"{NESSIE}::test_a_folder_of_jobs_of_two_tenants",
+        FOLDER,
     ],
     "8.2 Markdown-KV": [
         f"{RUN}::test_rows_become_markdown_on_their_way_to_the_table",
@@ -58,7 +59,7 @@ ROWS: dict[str, list[str]] = {
     "8.3 validation first": [f"{COMMANDS}::test_check_asks_files_servers_tap_and_tables"],
     "8.3 tenant isolation": [
         f"{TENANTS}::test_two_tenants_at_once_share_nothing",
-        f"{NESSIE}::test_a_folder_of_jobs_of_two_tenants",
+        FOLDER,
         f"{JOBS}::test_tenants_keep_to_their_own_warehouse",
         f"{JOBS}::test_names_that_would_be_odd_paths_are_refused",
         f"{JOBS}::test_other_tenants_secrets_cannot_be_named",
@@ -100,7 +101,7 @@ ROWS: dict[str, list[str]] = {
         f"{RUN}::test_a_row_that_breaks_the_contract",
         f"{JOBS}::test_an_asset_that_cannot_be_enforced_is_named_by_its_own_line",
     ],
-    "8.6 1b, 3b Nessie": [f"{NESSIE}::test_a_folder_of_jobs_of_two_tenants"],
+    "8.6 1b, 3b Nessie": [FOLDER],
     "8.6 2a, 2b extraction": [f"{RUN}::test_first_load_second_load_and_nothing_new"],
     "8.6 3a, 3c Parquet, partitions": ["tests/partitions/test_loads.py"],
     "8.6 3d file formats": [f"{JOBS}::test_what_cannot_be_run_is_said_before_anything_is_started"],
@@ -118,7 +119,7 @@ ROWS: dict[str, list[str]] = {
         f"{RUN}::test_rows_of_which_none_is_good_are_a_failure",
         f"{COMMANDS}::test_exit_codes_come_from_the_run_report",
     ],
-    "8.7 --job-dir": [f"{NESSIE}::test_a_folder_of_jobs_of_two_tenants"],
+    "8.7 --job-dir": [FOLDER],
     "8.8 how connectors are executed": [f"{COMMANDS}::test_install_finds_what_is_there_and_says_what_is_not"],
     "8.8 branches, conflicts": ["tests/nessie/publish/test_rivals_nessie.py"],
     "8.9 smoke": [f"{RUN}::test_the_shipped_job_runs_from_a_checkout"],

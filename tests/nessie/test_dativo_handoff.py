@@ -10,6 +10,7 @@ import pytest
 from dativo_ingest.stack import LocalStack
 from examples.nycflights13.on_nessie import attach
 from tests.dativo.project import Project
+from tests.nessie.jobs import variables
 from tests.nessie.lake import catalog_of
 from tests.nessie.loopback import serving
 from tests.readback import connect
@@ -93,15 +94,7 @@ def test_the_job_runs_and_its_second_run_reads_only_the_new(stack: LocalStack, t
     project.write("secrets/acme/stripe.env", f"STRIPE_API_KEY={KEY}\n")
     with serving(api.answer) as server:
         command = routed(tap_venv("stripe") / "bin" / "tap-stripe", {"api.stripe.com": server.uri}, tmp_path)
-        project.environment |= {
-            "TAP": str(command),
-            "WAREHOUSE": stack.nessie_warehouse,
-            "NESSIE_URI": stack.nessie_uri,
-            "S3_ENDPOINT": stack.s3_endpoint,
-            "AWS_ACCESS_KEY_ID": stack.s3_access_key_id,
-            "AWS_SECRET_ACCESS_KEY": stack.s3_secret_access_key,
-            "AWS_REGION": stack.s3_region,
-        }
+        project.environment |= {"TAP": str(command), "WAREHOUSE": stack.nessie_warehouse} | variables(stack)
         words = ["--secrets-dir", tmp_path / "secrets"]
         first = project.run(job, *words)
         assert first.code == 0, first.err

@@ -76,7 +76,7 @@ def columns_as_object(root: Place, rewriting: Rewriting) -> None:
     columns = [_column(place, rewriting) for place in root.children("schema")]
     table = root.text("name")
     made = block(line, name=stream, physicalType="table")
-    if table and table != stream:
+    if table:  # whatever the tap calls the stream that is mapped to it
         made.put("physicalName", table, root.line("name"))
     made.put("properties", items(line, columns))
     root.block.put("schema", items(line, [made]))
