@@ -10,7 +10,11 @@ from dativo_ingest.ready import Ready
 from target_dativo_iceberg.contract import Contract, Field, choose
 from target_dativo_iceberg.contract.arrangement import INGEST_DATE, dated
 
-_DESCRIBING = ("classification.", "governance.", "finops.", "asset.", "contract.", "sla.")
+# Of contract.*, the rest is for programs.
+_DESCRIBING = (
+    "classification.", "governance.", "finops.", "asset.", "sla.",
+    "contract.id", "contract.version", "contract.status",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ from dativo_ingest.models.job import MetadataCatalog
 
 Json = dict[str, Any]
 _DONE = (200, 201)
+# Type "Iceberg" is not in every version.
+_SERVICE = "CustomDatabase"
 _THERE = 409
 _NOT_THERE = 404
 _SETTING = "catalog.connection.api_url and auth_token"
@@ -63,7 +65,7 @@ class OpenMetadataCatalog:
         if days := table.properties.get("governance.retention_days"):
             body["retentionPeriod"] = f"P{days}D"
         place = fqn(*schema, name)
-        self._ids[place] = self._put_table(schema, body, "Iceberg")
+        self._ids[place] = self._put_table(schema, body)
         return place
 
     def connect(self, table: Described) -> str:
@@ -106,20 +108,20 @@ class OpenMetadataCatalog:
             "databaseSchema": fqn(*schema),
             "columns": [one for one in columns(table, "") if one["name"] in read],
         }
-        return fqn(*schema, table.source_object), self._put_table(schema, body, "CustomDatabase")
+        return fqn(*schema, table.source_object), self._put_table(schema, body)
 
-    def _put_table(self, schema: tuple[str, str, str], body: Json, kind: str) -> str:
+    def _put_table(self, schema: tuple[str, str, str], body: Json) -> str:
         status, answer = self._ask("PUT", "tables", body)
         if status == _NOT_THERE:
-            self._make_room(schema, kind, _tags(body))
+            self._make_room(schema, _tags(body))
             status, answer = self._ask("PUT", "tables", body)
         if status not in _DONE:
             raise refused(status, f"table '{fqn(*schema, body['name'])}'", _SETTING)
         return str(answer.get("id", ""))
 
-    def _make_room(self, schema: tuple[str, str, str], kind: str, tags: Iterable[str]) -> None:
+    def _make_room(self, schema: tuple[str, str, str], tags: Iterable[str]) -> None:
         service, database, name = schema
-        self._make("services/databaseServices", {"name": service, "serviceType": kind})
+        self._make("services/databaseServices", {"name": service, "serviceType": _SERVICE})
         self._make("databases", {"name": database, "service": fqn(service)})
         self._make("databaseSchemas", {"name": name, "database": fqn(service, database)})
         classification = self._connection.classification

@@ -65,6 +65,8 @@ class OpenMetadata(Serving):
         if (parent := _PARENTS[kind]) is not None:
             self._get(parent[1], body[parent[0]])
             place = f"{body[parent[0]]}.{place}"
+        if body.get("serviceType", "CustomDatabase") not in ("CustomDatabase", "Postgres", "Mysql", "Glue"):
+            raise Asked(400, "Cannot deserialize serviceType")
         if kind in ("classifications", "tags") and not body.get("description"):
             raise Asked(400, "description must not be null")
         if place in self.there[kind]:
