@@ -12,7 +12,7 @@ import socket
 import sys
 from pathlib import Path
 
-from tests.target.warm import serve
+from tests.target.warm import end, serve
 
 if __name__ == "__main__":
     serve(socket.socket(fileno=int(sys.argv[1])))
@@ -23,4 +23,4 @@ if __name__ == "__main__":
         calls.install(os.environ)
     if "DATIVO_CLOCK" in os.environ:
         clock.install(Path(os.environ["DATIVO_CLOCK"]))
-    main()
+    end(main)
