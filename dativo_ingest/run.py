@@ -55,8 +55,8 @@ def run_job(ready: Ready, around: Surroundings, events: Events) -> dict[str, Any
         problem = f"the job's folder cannot be used ({error.strerror}): check the state directory"
         attempt = Attempt(exit_codes.FAILURE, "state", problem)
     report = _report(ready, attempt, run_id, tries, started, time.monotonic() - began)
-    if attempt.code < exit_codes.FAILURE and not around.stop.is_set():
-        push(ready, attempt.report, around.environment, events)
+    if attempt.code < exit_codes.FAILURE:
+        push(ready, attempt.report, around.environment, around.stop, events)
     _say_end(report, events)
     return report
 

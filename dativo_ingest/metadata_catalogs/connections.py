@@ -102,6 +102,19 @@ def secrets_of(connection: Connection) -> Iterator[str]:
             yield value
 
 
+def address_of(connection: Connection) -> str:
+    """Return where a catalog is, if its connection says so."""
+    match connection:
+        case OpenMetadata():
+            return connection.api_url
+        case AwsGlue():
+            return connection.endpoint_url
+        case DatabricksUnity():
+            return connection.workspace_url
+        case _:
+            return ""
+
+
 def _wrong(kind: type[Shape], error: ValidationError, document: Document) -> Iterator[Problem]:
     for detail in error.errors(include_url=False, include_input=False):
         way = (*_WAY, *detail["loc"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -33,13 +34,16 @@ class Catalog(Protocol):
         """Close its connections."""
 
 
-def push(ready: Ready, report: Mapping[str, Any], environment: Mapping[str, str], events: Events) -> None:
+def push(
+    ready: Ready, report: Mapping[str, Any], environment: Mapping[str, str], stop: threading.Event, events: Events
+) -> None:
     """Tell a job's catalog of the tables that a run changed, within a minute or so.
 
     Args:
         ready: the job.
         report: the target's run report, of a run that did not fail.
         environment: of this process.
+        stop: no further call is made once it is set.
         events: are told what was pushed (`catalog_metadata_pushed`, `catalog_lineage_pushed`) and what was not
             (`catalog_push_failed`).
 
@@ -51,7 +55,7 @@ def push(ready: Ready, report: Mapping[str, Any], environment: Mapping[str, str]
     try:
         tables = list(published(ready, report))
         if tables:
-            _push(catalog, connection, tables, environment, events)
+            _push(catalog, connection, tables, environment, stop, events)
     except OrchestratorError as error:
         events.warn("catalog_push_failed", str(error))
     except Exception as error:  # the run is over and stays what it was, whatever fault of ours this is
@@ -63,6 +67,7 @@ def _push(
     connection: Connection,
     tables: list[Described],
     environment: Mapping[str, str],
+    stop: threading.Event,
     events: Events,
 ) -> None:
     for secret in secrets_of(connection):
@@ -78,6 +83,8 @@ def _push(
                 (catalog.push_metadata, opened.describe, "catalog_metadata_pushed", "metadata"),
                 (catalog.push_lineage, opened.connect, "catalog_lineage_pushed", "lineage"),
             ):
+                if stop.is_set():
+                    return
                 if time.monotonic() > deadline:
                     raise OrchestratorError(f"the push took longer than {_SECONDS:g} s", "look at the catalog's server")
                 if wanted:

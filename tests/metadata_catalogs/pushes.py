@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 from typing import Any
 
 from dativo_ingest.events import Events
@@ -50,10 +51,13 @@ def made(project: Project, catalog: dict[str, Any], tenant: str = "acme", **chan
     return make_ready(from_yaml(job), context(project.folder, VARIABLES))
 
 
-def pushed(ready: Ready, ran: dict[str, Any] | None = None) -> Said:
+def pushed(ready: Ready, ran: dict[str, Any] | None = None, *, stopped: bool = False) -> Said:
     """Push, and return what was said; nothing of it is a secret or a server's words."""
     stream = io.StringIO()
-    push(ready, ran or report(), {}, Events(stream=stream, level="DEBUG"))
+    stop = threading.Event()
+    if stopped:
+        stop.set()
+    push(ready, ran or report(), {}, stop, Events(stream=stream, level="DEBUG"))
     text = stream.getvalue()
     assert not [word for word in (om_server.TOKEN, unity_server.TOKEN, glue_server.SECRET, "canary") if word in text]
     return [json.loads(line) for line in text.splitlines()]

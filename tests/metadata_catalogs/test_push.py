@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from dativo_ingest.infrastructure import addresses, probe
 from tests.dativo.project import ASSET, Project
 from tests.dativo.test_jobs import problems
 from tests.metadata_catalogs.openmetadata import OpenMetadata
@@ -64,6 +65,24 @@ def test_what_a_catalog_does_not_take_is_a_warning(
     assert names(said) == ["catalog_push_failed"] * count
     assert says in said[0]["message"]
     assert {one["level"] for one in said} == {"WARNING"}
+
+
+def test_a_push_that_is_stopped_or_takes_too_long_ends(
+    openmetadata: OpenMetadata, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready = made(project, of_openmetadata(openmetadata))
+    assert pushed(ready, stopped=True) == []
+    monkeypatch.setattr("dativo_ingest.metadata_catalogs.pushing._SECONDS", -1.0)
+    (said,) = pushed(ready)
+    assert said["message"].startswith("the push took longer than")
+    assert openmetadata.asked == []
+
+
+def test_a_check_looks_at_the_catalogs_port(openmetadata: OpenMetadata, project: Project) -> None:
+    for url, problem in ((openmetadata.url, ""), ("http://127.0.0.1:9", "no connection (Connection refused)")):
+        ready = made(project, of_openmetadata(openmetadata, connection={"api_url": url}))
+        ((kind, address),) = addresses(ready)
+        assert (kind, probe(kind, address).problem) == ("metadata catalog", problem)
 
 
 def test_a_fault_of_ours_is_a_warning_too(project: Project) -> None:
