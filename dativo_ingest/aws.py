@@ -8,13 +8,13 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from dativo_ingest.errors import OrchestratorError
 
 SECONDS = (5.0, 10.0)
 """To connect, and to wait for an answer."""
-_TRIES = 3
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9.]{0,63}")
 _SIGN_IN = frozenset(
     {
@@ -53,8 +53,17 @@ class AwsError(Exception):
         super().__init__(f"{kind}: {code}")
 
 
+@dataclass(frozen=True, repr=False)
+class Keys:
+    """What a call is signed with; `session_token` is empty for keys that stay."""
+
+    access_key_id: str
+    secret_access_key: str
+    session_token: str = ""
+
+
 class Service:
-    """One service of AWS. Three times it is asked for what may pass: no answer, too many requests, 5xx."""
+    """One service of AWS, asked again for what may pass: no answer, too many requests, 5xx."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -85,17 +94,27 @@ class Service:
 
 
 def service(
-    name: str, purpose: str, region: str, endpoint: str, environment: Mapping[str, str], told: Callable[[str], None]
+    name: str,
+    purpose: str,
+    environment: Mapping[str, str],
+    told: Callable[[str], None],
+    *,
+    region: str = "",
+    endpoint: str = "",
+    keys: Keys | None = None,
+    tries: int = 3,
 ) -> Service:
-    """Return a service, signed in by botocore's chain: variables, shared files, web identity, container, machine.
+    """Return a service, signed in with keys, else by botocore's chain (variables, files, web identity, roles).
 
     Args:
         name: botocore's name of the service.
         purpose: what needs it, for a message: `secret manager 'aws'`.
-        region: empty for AWS_REGION, else AWS_DEFAULT_REGION, else the profile's.
-        endpoint: empty for AWS's own, or what AWS_ENDPOINT_URL and its like say.
         environment: of this process.
         told: takes what it is signed in with.
+        region: empty for AWS_REGION, else AWS_DEFAULT_REGION, else the profile's.
+        endpoint: empty for AWS's own, or what AWS_ENDPOINT_URL and its like say.
+        keys: of who asks, None for the chain.
+        tries: how often it is asked for what may pass.
 
     Raises:
         OrchestratorError: the extra is missing, or there is no region.
@@ -111,14 +130,15 @@ def service(
         raise OrchestratorError(f"{purpose} needs the package botocore", hint) from None
     # At DEBUG it writes down whole answers.
     logging.getLogger("botocore").setLevel(logging.INFO)
-    config = Config(
-        connect_timeout=SECONDS[0], read_timeout=SECONDS[1], retries={"mode": "standard", "total_max_attempts": _TRIES}
-    )
+    retries = {"mode": "standard", "total_max_attempts": tries}
+    config = Config(connect_timeout=SECONDS[0], read_timeout=SECONDS[1], retries=retries)
     try:
         session = Session()
+        if keys is not None:
+            session.set_credentials(keys.access_key_id, keys.secret_access_key, keys.session_token or None)
         where = region or environment.get("AWS_REGION") or session.get_config_variable("region")
         if not where:
-            raise OrchestratorError(f"{purpose} has no region", "check setting 'region_name', or set AWS_REGION")
+            raise OrchestratorError(f"{purpose} has no region", "set its region, or AWS_REGION")
         _tell(session.get_credentials(), told)
         client = session.create_client(name, region_name=where, endpoint_url=endpoint or None, config=config)
     except (BotoCoreError, ValueError, OSError) as error:

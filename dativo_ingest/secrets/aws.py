@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from dativo_ingest.aws import AwsError, Service, service
 from dativo_ingest.errors import OrchestratorError
-from dativo_ingest.secrets.asking import refused
+from dativo_ingest.secrets.asking import name_of, refused
 from dativo_ingest.secrets.bundle import Secrets
 from dativo_ingest.secrets.gathering import gathered, insist
 from dativo_ingest.secrets.settings import AwsSecret, AwsSettings, settings
@@ -26,7 +26,7 @@ def from_aws(tenant: str, environment: Mapping[str, str], config: str | None, to
     insist("aws", wanted)
     region, endpoint = wanted.region_name, wanted.endpoint_url
     try:
-        opened = service("secretsmanager", "secret manager 'aws'", region, endpoint, environment, told)
+        opened = service("secretsmanager", name_of("aws"), environment, told, region=region, endpoint=endpoint)
     except AwsError as error:
         raise _refusal(error, "") from None
     with opened as manager:

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from dativo_ingest.asking import SECONDS, Server
 from dativo_ingest.errors import OrchestratorError
-from dativo_ingest.secrets.asking import SECONDS, Server, refused
+from dativo_ingest.secrets.asking import name_of, refused
 from dativo_ingest.secrets.bundle import Secrets
 from dativo_ingest.secrets.gathering import gathered, insist
 from dativo_ingest.secrets.settings import GcpSecret, GcpSettings, settings
@@ -33,7 +34,7 @@ def from_gcp(tenant: str, environment: Mapping[str, str], config: str | None, to
     token = _token(wanted.credentials_file)
     told(token)
     headers = {"Authorization": f"Bearer {token}"}
-    with Server("gcp", wanted.endpoint, "setting 'endpoint'") as server:
+    with Server(name_of("gcp"), wanted.endpoint, "setting 'endpoint'") as server:
 
         def ask(place: str, entry: GcpSecret | None) -> bytes | str:
             version = entry.version if entry and entry.version else wanted.version

@@ -250,9 +250,7 @@ def test_a_tenant_reads_its_own_secrets_of_aws(
 def test_what_aws_refuses(aws: SecretsManager, monkeypatch: pytest.MonkeyPatch) -> None:
     aws.secrets = {"acme/x": "canary"}
     config = of_aws(aws, {"name": "x"})
-    assert "has no region: check setting 'region_name', or set AWS_REGION" in refusal(
-        "aws", config | {"region_name": ""}
-    )
+    assert "has no region: set its region, or AWS_REGION" in refusal("aws", config | {"region_name": ""})
     assert "is asked for nothing: check settings 'secrets'" in refusal("aws", of_aws(aws))
     mixed = config | {"bundle_secret_id_template": "a/{tenant}"}
     assert "two tenants could share a place" in refusal("aws", mixed)
