@@ -1,4 +1,7 @@
-"""`python -m benchmarks quick | full | upsert [--large] | partitions | commits [N] | data SHAPE N [--bad SHARE]`, from the top folder of a checkout."""
+"""`python -m benchmarks quick | full | upsert [--large] | partitions | commits [N] | data SHAPE N [--bad SHARE]`.
+
+To be run from the top folder of a checkout.
+"""
 
 import argparse
 import sys
