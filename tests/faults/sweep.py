@@ -1,6 +1,6 @@
 """The call sweep: strike at the first call to the outside, then at the second, … until a run ends untouched.
 
-Usage: python -m tests.faults.sweep sql|nessie [commit|branch] [bare|job] [MODE …] [STEP], in the checkout (`make faults`).
+Usage: python -m tests.faults.sweep sql|nessie [commit|branch] [bare|job] [MODE …] [STEP] (`make faults`).
 With STEP, only every STEPth call is struck at.
 """
 
