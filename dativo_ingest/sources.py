@@ -22,7 +22,8 @@ _REFUSED = {
     "jdbc": "use engine native, singer or meltano: a tap of the same source",
     "spark": "use engine native: no cluster is started from here",
 }
-_POINTERS = frozenset({"from_env", "file_template", "setting"})
+_PLACES = frozenset({"from_env", "file_template"})
+_POINTERS = _PLACES | {"setting"}
 _WHOLE = {"api_key": "api_key", "access_token": "access_token", "token": "token", "oauth": "access_token"}
 
 
@@ -145,8 +146,8 @@ def _credentials(
 def _pointed(said: Mapping[str, Any], wanted: Credentials | None, document: Document) -> Credentials:
     """Return where a job says that its secret comes from, over what the recipe says."""
     merged = {**(given(wanted) if wanted else {}), **said}
-    if "from_env" in said and "file_template" not in said:
-        merged.pop("file_template", None)
+    for place in _PLACES - said.keys() if _PLACES & said.keys() else ():
+        merged.pop(place, None)  # a secret of the job's own choice is not replaced by the recipe's
     try:
         return Credentials.model_validate(merged)
     except ValidationError as error:

@@ -120,7 +120,7 @@ def published(project: Project) -> int:
         return 0
 
 
-def prepare(project: Project) -> Path:
+def prepare(project: Project, **changes: Any) -> Path:
     for number in range(FILES):
         project.csv(*range(number * ROWS, (number + 1) * ROWS), name=f"{number}.csv")
     # Epochs of a mebibyte, which is a file. The secret is one that the target gets.
@@ -128,7 +128,7 @@ def prepare(project: Project) -> Path:
     project.environment["KEY"] = SECRET
     tap = project.write("paced-tap", PACED)
     tap.chmod(0o755)
-    return project.job(source=reading(tap), target={"settings": settings})
+    return project.job(source=reading(tap), target={"settings": settings}, **changes)
 
 
 def reading(tap: Path) -> dict[str, Any]:
@@ -167,6 +167,13 @@ def check(project: Project, job: Path) -> None:
     ended = project.run(job)
     assert ended.code == 0, ended.err[-4000:]
     assert SECRET not in ended.err + ended.out
+    check_rows(project)
+    _check_modes(project)
+    assert not of_project(project)
+
+
+def check_rows(project: Project) -> None:
+    """Every row is in the table once, and the state is that of all files."""
     ids = project.ids()
     assert len(ids) == FILES * ROWS, f"{len(ids)} rows in the table, {FILES * ROWS} in the files"
     assert ids == list(range(FILES * ROWS))
@@ -174,8 +181,6 @@ def check(project: Project, job: Path) -> None:
     assert sorted(key for key in state if key != "singer") == [f"file_data/{n}.csv" for n in range(FILES)]
     assert len(state["singer"]["state"]["bookmarks"]["orders"]["files"]) == FILES
     assert not (project.of_job() / "journal.jsonl").exists()
-    _check_modes(project)
-    assert not of_project(project)
 
 
 def _check_modes(project: Project) -> None:

@@ -79,6 +79,7 @@ TASKS: dict[str, dict[str, list[str]]] = {
         ],
         "4a retry": [
             f"{RUN}the_job_is_tried_again_for_what_may_pass_and_not_for_what_cannot",
+            f"{KILLS}a_tap_that_is_killed_is_tried_again_from_the_saved_state",
             f"{KILLS}a_run_that_takes_too_long_is_ended",
             f"{P}store_faults_nessie.py::test_short_bursts_of_refusals_are_sat_out",
             f"{T}publish.py::test_a_conflict_on_one_table_publishes_none_and_is_tried_again",
@@ -217,6 +218,7 @@ TASKS: dict[str, dict[str, list[str]]] = {
         "an unclosed quote": [f"{CSV}an_unclosed_quote_is_an_error_with_the_line_where_it_opens"],
         "headers that match none of the contract's columns": [
             f"{SITUATIONS}::test_02_a_schema_with_none_of_the_columns_fails_before_any_row",
+            f"{COMMANDS}check_holds_the_columns_of_the_source_against_the_asset",
         ],
         "the same file in a second run": [LOADS],
         "text beyond ASCII": ["tests/sources/test_mysql.py::test_first_load_then_only_what_changed", FOLDER],

@@ -58,6 +58,23 @@ def test_check_asks_files_servers_tap_and_tables(project: Project, dativo: Dativ
     assert json.loads(err.splitlines()[0])["message"] == problem
 
 
+@pytest.mark.parametrize(
+    ("header", "problem"),
+    [
+        ("alpha,beta", "source: 'orders' has none of the asset's columns; it has alpha, beta"),
+        ("id,at,more", "source: 'orders' lacks who, which the asset requires"),
+    ],
+)
+def test_check_holds_the_columns_of_the_source_against_the_asset(
+    project: Project, dativo: Dativo, header: str, problem: str
+) -> None:
+    project.write("data/a.csv", f"{header}\n1,2,3\n")
+    files = [{"path": "data", "object": "orders", "on_ragged_row": "skip"}]
+    code, out, _ = dativo("check", "--config", project.job(source={"files": files}), "--json")
+    assert code == 2
+    assert json.loads(out)["jobs"][0]["problems"] == [problem]
+
+
 def test_servers_that_do_not_answer_are_warnings_of_a_run_and_problems_of_a_check(
     project: Project, dativo: Dativo
 ) -> None:

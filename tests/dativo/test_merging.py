@@ -186,9 +186,14 @@ def test_a_job_may_say_where_its_secret_is_or_give_it(project: Project, credenti
 
 
 def test_a_secret_that_the_job_names_and_nobody_gives_is_not_replaced_by_the_recipes(project: Project) -> None:
-    job = project.job(**_with(_source("stripe", {}), credentials={"from_env": "OTHER_KEY"}))
-    (problem,) = problems(project, job, EVERYTHING)
-    assert problem.endswith("connector 'stripe' needs a secret (api_key) that is not there: set OTHER_KEY")
+    needs = "connector 'stripe' needs a secret (api_key) that is not there"
+    for credentials, hint in (
+        ({"from_env": "OTHER_KEY"}, "set OTHER_KEY"),
+        ({"file_template": "/secrets/{tenant}/none.txt"}, "put none.txt into the tenant's folder of secrets"),
+    ):
+        job = project.job(**_with(_source("stripe", {}), credentials=credentials))
+        (problem,) = problems(project, job, EVERYTHING)
+        assert problem.endswith(f"{needs}: {hint}")
     job = project.job(**_with(_source("stripe", {}), credentials={"from_env": "OTHER_KEY", "fil_template": "x"}))
     (problem,) = problems(project, job, EVERYTHING)
     assert problem.endswith("'source.credentials.fil_template' is not right: did you mean 'file_template'?")
