@@ -74,16 +74,16 @@ def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     text = "check jobs with their source, servers and tables, or lint contracts; exit code 2 when one cannot be used"
     check = commands.add_parser("check", help=text, description=text)
     check.add_argument("paths", nargs="*", metavar="PATH", help="contract file, or folder of contracts")
-    add_job_options(check, required=False)
+    add_job_options(check, required=False, runner=True)
     check.add_argument("--quick", action="store_true", help="look at files and servers only, not at source and tables")
     check.add_argument("--no-install", action="store_true", help="do not install a tap in order to ask it")
     check.set_defaults(run=_check, parser=check)
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    jobs = arguments.config or arguments.job_dir
+    jobs = arguments.config or arguments.job_dir or arguments.runner_config
     if bool(jobs) == bool(arguments.paths):
-        arguments.parser.error("give jobs (--config, --job-dir) or contracts (PATH)")
+        arguments.parser.error("give jobs (--config, --job-dir, --runner-config) or contracts (PATH)")
     if jobs:
         from dativo_ingest.commands.check import check  # noqa: PLC0415 - as above
 

@@ -77,6 +77,11 @@ def load_jobs_from_directory(folder: Path) -> list[JobFile | Unusable]:
     paths = [p for p in paths if not any(part.startswith(".") for part in p.relative_to(folder).parts)]
     if not paths:
         raise ConfigError([Problem(str(folder), "the folder holds no .yaml or .yml file", "put jobs there")])
+    return load_jobs(paths)
+
+
+def load_jobs(paths: Iterable[Path]) -> list[JobFile | Unusable]:
+    """Read job files in the order given; of two that would share a folder or secrets the second is unusable."""
     found: list[JobFile | Unusable] = []
     for path in paths:
         try:

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dativo_ingest.documents import Document
+from pydantic import ValidationError
+
+from dativo_ingest.documents import Document, nearest
 from dativo_ingest.errors import ConfigError
 from dativo_ingest.models import JobSource
 from dativo_ingest.recipes import RecipeFile, given
@@ -20,6 +22,8 @@ _REFUSED = {
     "jdbc": "use engine native, singer or meltano: a tap of the same source",
     "spark": "use engine native: no cluster is started from here",
 }
+_PLACES = frozenset({"from_env", "file_template"})
+_POINTERS = _PLACES | {"setting"}
 _WHOLE = {"api_key": "api_key", "access_token": "access_token", "token": "token", "oauth": "access_token"}
 
 
@@ -81,7 +85,7 @@ def source_of(
         folder=root,
         options=options,
         connection=connection,
-        credentials={**_credentials(recipe, document, secrets, variables), **job.credentials},
+        credentials=_credentials(job, recipe, document, secrets, variables),
         objects=tuple(job.objects),
         files=tuple(given(f) for f in job.files),
         sheets=tuple(given(s) for s in job.sheets),
@@ -119,19 +123,38 @@ def incremental_of(job: JobSource, recipe: RecipeFile, document: Document) -> In
     return Incremental(strategy, cursor, lookback)
 
 
-def _credentials(recipe: RecipeFile, document: Document, secrets: Secrets, variables: Variables) -> dict[str, Any]:
-    wanted = recipe.recipe.credentials
+def _credentials(
+    job: JobSource, recipe: RecipeFile, document: Document, secrets: Secrets, variables: Variables
+) -> dict[str, Any]:
+    """Return the secrets of the source: the job's own values, over what the job or else the recipe says to look for."""
+    values, wanted = dict(job.credentials), recipe.recipe.credentials
+    if _POINTERS & values.keys():
+        wanted, values = _pointed(values, wanted, document), {}
     if wanted is None or wanted.type == "none":
-        return {}
+        return values
     found = _found(wanted, secrets, variables)
     if found is None:
-        if not wanted.required:
-            return {}
+        if not wanted.required or values:
+            return values
         raise _missing(wanted, recipe, document)
     if isinstance(found, Mapping):
-        return dict(found)
+        return {**found, **values}
     setting = wanted.setting or _WHOLE.get(wanted.type, wanted.type)
-    return {setting: found}
+    return {setting: found, **values}
+
+
+def _pointed(said: Mapping[str, Any], wanted: Credentials | None, document: Document) -> Credentials:
+    """Return where a job says that its secret comes from, over what the recipe says."""
+    merged = {**(given(wanted) if wanted else {}), **said}
+    for place in _PLACES - said.keys() if _PLACES & said.keys() else ():
+        merged.pop(place, None)  # a secret of the job's own choice is not replaced by the recipe's
+    try:
+        return Credentials.model_validate(merged)
+    except ValidationError as error:
+        (first, *_) = error.errors(include_url=False, include_input=False)
+        key = str(first["loc"][-1])
+        hint = nearest(key, list(Credentials.model_fields))
+        raise document.error(("source", "credentials", key), f"'source.credentials.{key}' is not right", hint) from None
 
 
 def _found(wanted: Credentials, secrets: Secrets, variables: Variables) -> Any:

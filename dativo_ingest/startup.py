@@ -15,6 +15,7 @@ from dativo_ingest.jobs import JobFile, Unusable, from_yaml, load_jobs_from_dire
 from dativo_ingest.places import Places
 from dativo_ingest.ready import Context, Ready, make_ready
 from dativo_ingest.recipes import read_registry
+from dativo_ingest.runner import load_scheduled_jobs
 from dativo_ingest.secrets import SIGNED_IN_WITH, Secrets, load_secrets
 from dativo_ingest.variables import Variables
 from tap_adapters.registry import Registry
@@ -31,6 +32,7 @@ class Options:
         environment: of this process.
         config: a job file, or None.
         job_dir: a folder of jobs, or None.
+        runner_config: a runner file that names jobs, or None.
         tenant: take no other tenant's jobs.
         mode: `self_hosted` or `cloud`.
         secrets_dir: folder of secrets, with a folder for each tenant.
@@ -44,6 +46,7 @@ class Options:
     environment: Mapping[str, str]
     config: Path | None = None
     job_dir: Path | None = None
+    runner_config: Path | None = None
     tenant: str | None = None
     mode: str = "self_hosted"
     secrets_dir: Path | None = None
@@ -68,7 +71,8 @@ def start(options: Options, events: Events) -> list[Prepared]:
     """Prepare all jobs.
 
     Raises:
-        OrchestratorError: the registry or folder cannot be read, or the secret manager cannot be used: no job can run.
+        OrchestratorError: the registry, folder or runner file cannot be read, or the secret manager cannot be used: no
+            job can run.
 
     """
     events.say("startup_begin", "startup begins", mode=options.mode)
@@ -95,6 +99,8 @@ def _load(options: Options, events: Events) -> list[JobFile | Unusable]:
     found: list[JobFile | Unusable]
     if options.job_dir is not None:
         found = load_jobs_from_directory(options.job_dir)
+    elif options.runner_config is not None:
+        found = load_scheduled_jobs(options.runner_config, options.places.root)
     else:
         assert options.config is not None
         try:

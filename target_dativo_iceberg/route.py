@@ -134,7 +134,8 @@ class Contracts:
         """Refuse before any row what no row of the stream could satisfy.
 
         Raises:
-            ContractError: a required column is not in the SCHEMA, or its type there can never become the contract's.
+            ContractError: a required column is not in the SCHEMA, or none at all, or the type of one there can never
+                become the contract's.
 
         """
         for field in contract.fields:
@@ -154,6 +155,12 @@ class Contracts:
         old = [f.name for f in contract.fields if f.deprecated and f.name in evidence]
         if old:
             log.once(f"stream '{message.stream}': columns {old} are deprecated in the contract; they are still written")
+        wanted = {f.name for f in contract.fields if not f.filled} - METADATA
+        if wanted and not wanted & evidence.keys():
+            raise ContractError(
+                f"stream '{message.stream}': the SCHEMA has none of the contract's columns: every row would be null",
+                "compare the header or columns of the source with the contract, and select them in the tap",
+            )
         missing = sorted({f.name for f in contract.fields} - evidence.keys() - METADATA)
         if missing:
             log.once(f"stream '{message.stream}': the SCHEMA lacks {missing}; they are written as null")

@@ -21,11 +21,13 @@ from dativo_ingest.startup import Options
 _SECRETS = "/secrets"
 
 
-def add_job_options(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
-    """Add the options that say which jobs, and where things are."""
+def add_job_options(parser: argparse.ArgumentParser, *, required: bool = True, runner: bool = False) -> None:
+    """Add the options that say which jobs (`runner`: those of a runner file too), and where things are."""
     which = parser.add_mutually_exclusive_group(required=required)
     which.add_argument("--config", metavar="JOB", help="a job file")
     which.add_argument("--job-dir", metavar="DIR", help="a folder of job files (*.yaml, *.yml), read recursively")
+    if runner:
+        which.add_argument("--runner-config", metavar="FILE", help="a runner file, and every job that it names")
     parser.add_argument("--tenant-id", metavar="TENANT", help="take only this tenant's jobs; any other is refused")
     parser.add_argument("--mode", choices=("self_hosted", "cloud"), default="self_hosted", help="default: self_hosted")
     parser.add_argument("--state-dir", metavar="DIR", help="default: $STATE_DIR, else .local/state")
@@ -55,6 +57,7 @@ def options_of(arguments: argparse.Namespace, *, probes: bool = True) -> Options
         environment,
         config=Path(arguments.config) if arguments.config else None,
         job_dir=Path(arguments.job_dir) if arguments.job_dir else None,
+        runner_config=Path(given) if (given := getattr(arguments, "runner_config", None)) else None,
         tenant=arguments.tenant_id,
         mode=arguments.mode,
         secrets_dir=secrets if arguments.secrets_dir or secrets.is_dir() else None,

@@ -12,7 +12,7 @@ One = Annotated[int, Field(ge=1)]
 
 
 class Schedule(Shape):
-    """A job (`config`) and its times: either `cron` or `interval_seconds`."""
+    """A job (`config`, its path from `--root`) and its times: either `cron` or `interval_seconds`."""
 
     name: Text
     config: Text

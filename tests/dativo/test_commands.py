@@ -14,7 +14,11 @@ import pytest
 from dativo_ingest.cli import main
 from dativo_ingest.errors import RunError
 from tests.dativo.project import MELTANO, ROOT, Project
+from tests.google.documents import SPREADSHEET, Doc, Sheet
+from tests.google.fixtures import google
+from tests.google.server import Google
 
+__all__ = ["google"]
 pytestmark = pytest.mark.timeout(300)
 Dativo = Callable[..., tuple[int, str, str]]
 
@@ -54,6 +58,23 @@ def test_check_asks_files_servers_tap_and_tables(project: Project, dativo: Dativ
     assert json.loads(err.splitlines()[0])["message"] == problem
 
 
+@pytest.mark.parametrize(
+    ("header", "problem"),
+    [
+        ("alpha,beta", "source: 'orders' has none of the asset's columns; it has alpha, beta"),
+        ("id,at,more", "source: 'orders' lacks who, which the asset requires"),
+    ],
+)
+def test_check_holds_the_columns_of_the_source_against_the_asset(
+    project: Project, dativo: Dativo, header: str, problem: str
+) -> None:
+    project.write("data/a.csv", f"{header}\n1,2,3\n")
+    files = [{"path": "data", "object": "orders", "on_ragged_row": "skip"}]
+    code, out, _ = dativo("check", "--config", project.job(source={"files": files}), "--json")
+    assert code == 2
+    assert json.loads(out)["jobs"][0]["problems"] == [problem]
+
+
 def test_servers_that_do_not_answer_are_warnings_of_a_run_and_problems_of_a_check(
     project: Project, dativo: Dativo
 ) -> None:
@@ -78,6 +99,25 @@ def test_a_database_port_is_looked_at_where_it_is_configured(project: Project, d
     code, out, _ = dativo("check", "--config", job, "--quick")
     assert code == 2
     assert "database does not answer: no connection (Connection refused)" in out
+
+
+def test_wrong_credentials_are_named_by_their_setting_and_not_shown(
+    project: Project, dativo: Dativo, google: Google
+) -> None:
+    google.add(Doc("book", "Book", mime=SPREADSHEET, sheets=[Sheet("Orders", [["id", "who", "at"]])]))
+    other = json.loads(google.account(client_email="other-canary@x.iam.gserviceaccount.com"))
+    urls = {"drive_url": google.url, "sheets_url": google.url}
+    source = {
+        "sheets": [{"id": "book", "object": "orders"}],
+        "engine": {"options": {"settings": urls}},
+        "credentials": other,
+    }
+    job = project.job(source_connector_path="connectors/sources/google_sheets.yaml", source=source)
+    code, out, err = dativo("check", "--config", job)
+    assert code == 2
+    assert "credentials_json" in out
+    assert "other-canary" not in out + err
+    assert other["private_key"].splitlines()[1] not in out + err
 
 
 def test_discover_shows_what_the_tap_finds(project: Project, dativo: Dativo) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from pathlib import Path
@@ -14,12 +15,21 @@ from tests.dativo.project import TAP, Project
 pytestmark = pytest.mark.timeout(600)
 
 
-@pytest.mark.parametrize("victim", ["dativo", "meltano", "tap", "target"])
+@pytest.mark.parametrize("victim", ["dativo", "meltano", "target"])
 def test_a_killed_process_costs_nothing(project: Project, victim: str) -> None:
     job = kills.prepare(project)
     hit, _ = kills.strike(project, job, kills.Strike(victim, epochs=2, delay=0.05))
     assert hit
     kills.check(project, job)
+
+
+def test_a_tap_that_is_killed_is_tried_again_from_the_saved_state(project: Project) -> None:
+    job = kills.prepare(project, retry_config={"max_retries": 1, "initial_delay_seconds": 0.01})
+    assert kills.strike(project, job, kills.Strike("tap", epochs=2, delay=0.05)) == (True, 0)
+    kills.check_rows(project)
+    report = json.loads((project.of_job() / "report.json").read_text())
+    assert report["attempts"] == 2
+    assert 0 < report["target"]["totals"]["records"] < kills.FILES * kills.ROWS
 
 
 def test_a_run_that_is_stopped_ends_in_order(project: Project) -> None:

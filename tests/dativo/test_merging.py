@@ -167,3 +167,37 @@ def test_the_flat_and_the_wrapped_form_of_an_asset_are_the_same(project: Project
     wrapped = ready(project, project.job()).contracts.contracts[0]
     assert wrapped.fields == flat.fields
     assert wrapped.name == flat.name
+
+
+@pytest.mark.parametrize(
+    ("credentials", "key"),
+    [
+        ({}, "sk"),
+        ({"api_key": "own"}, "own"),
+        ({"type": "api_key", "from_env": "OTHER_KEY"}, "other"),
+        ({"file_template": "/secrets/{tenant}/stripe_key.txt"}, "of-the-tenant"),
+    ],
+)
+def test_a_job_may_say_where_its_secret_is_or_give_it(project: Project, credentials: dict[str, str], key: str) -> None:
+    job = project.job(**_with(_source("stripe", {}), credentials=credentials))
+    environment = EVERYTHING | {"OTHER_KEY": "other"}
+    made = ready(project, job, environment, secrets={"stripe_key": "of-the-tenant"})
+    assert made.extractor.config["client_secret"] == key
+
+
+def test_a_secret_that_the_job_names_and_nobody_gives_is_not_replaced_by_the_recipes(project: Project) -> None:
+    needs = "connector 'stripe' needs a secret (api_key) that is not there"
+    for credentials, hint in (
+        ({"from_env": "OTHER_KEY"}, "set OTHER_KEY"),
+        ({"file_template": "/secrets/{tenant}/none.txt"}, "put none.txt into the tenant's folder of secrets"),
+    ):
+        job = project.job(**_with(_source("stripe", {}), credentials=credentials))
+        (problem,) = problems(project, job, EVERYTHING)
+        assert problem.endswith(f"{needs}: {hint}")
+    job = project.job(**_with(_source("stripe", {}), credentials={"from_env": "OTHER_KEY", "fil_template": "x"}))
+    (problem,) = problems(project, job, EVERYTHING)
+    assert problem.endswith("'source.credentials.fil_template' is not right: did you mean 'file_template'?")
+
+
+def _with(job: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return job | {"source": job["source"] | more}

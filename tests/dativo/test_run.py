@@ -51,6 +51,8 @@ def test_first_load_second_load_and_nothing_new(project: Project) -> None:
     ]
     assert [name for name in third.names() if name in wanted] == wanted
     assert third.names()[-1] == "job_finished"
+    last = {"timestamp", "level", "message", "tenant_id", "job_name", "exit_code", "seconds", "attempts", "totals"}
+    assert last <= third.events[-1].keys()
     assert all(e["tenant_id"] == "acme" for e in third.events if e.get("job_name"))
 
 

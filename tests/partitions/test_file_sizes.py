@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pyiceberg.manifest import DataFile
 
@@ -90,3 +91,14 @@ def test_partitions_whose_rows_compress_otherwise_each_get_files_of_that_size(tm
     assert full
     assert all(0.7 * MIB <= size <= 1.1 * MIB for size in full), full
     assert sum(f.record_count for f in found) == 40_000
+
+
+def test_data_files_are_zstd_with_the_ids_of_their_columns(lake: Lake) -> None:
+    lake.load([{"id": 1, "part": 2, "note": "x"}], SCHEMA)
+    (file,) = files(lake.table())
+    found = pq.ParquetFile(file.file_path.removeprefix("file://"))
+    ids = {field.name: int(field.metadata[b"PARQUET:field_id"]) for field in found.schema_arrow}
+    assert ids == {field.name: field.field_id for field in lake.table().schema().fields}
+    group = found.metadata.row_group(0)
+    assert {group.column(number).compression for number in range(group.num_columns)} == {"ZSTD"}
+    found.close()

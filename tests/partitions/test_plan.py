@@ -35,3 +35,8 @@ def test_a_plan_tells_what_becomes_of_a_table_that_exists(lake: Lake, allowed: b
     else:
         assert said[0] == "the table needs no change"
         assert "stays so" in said[1]
+
+
+def test_the_contract_decides_before_the_settings(lake: Lake) -> None:
+    lake.contract([COLUMNS[0], COLUMNS[1] | {"partitioned": True}])
+    assert _said(lake, partition_by=["bucket[2](id)"])[1:] == ["partition by code"]

@@ -138,6 +138,14 @@ def test_02_a_column_that_the_schema_lacks_is_null_or_fails_before_any_row(order
     assert orders.tables.count("orders") == 2
 
 
+@pytest.mark.parametrize("types", [{}, {"alpha": {"type": "string"}}])
+def test_02_a_schema_with_none_of_the_columns_fails_before_any_row(orders: Orders, types: dict[str, Any]) -> None:
+    """What tap-csv sends of a file whose header has no column of the contract must not become a table of nulls."""
+    run = orders.load([column("id"), column("name")], {}, types=types, keys=(), code=1)
+    assert "stream 'orders': the SCHEMA has none of the contract's columns: every row would be null" in run.log
+    assert orders.tables.count("orders") == 0
+
+
 @pytest.mark.parametrize(
     ("settings", "kept"),
     [
