@@ -24,24 +24,17 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from target_dativo_iceberg import keyed_rows
 from target_dativo_iceberg.errors import InputError
 from tests.faults.calls import MODES
 from tests.model.expected import Expected
+from tests.model.kind import CHOICES, METHODS, PARTITIONS, STREAMS, Kind
 from tests.model.lake import JOB, Lake, Place, Strike
-from tests.model.messages import EPOCHS, MESSAGES, STREAMS, Epoch, Kind, Message, Tap
+from tests.model.messages import EPOCHS, MESSAGES, Epoch, Message, Tap
 from tests.target.running import Server
 
-PARTITIONS = st.sampled_from([(), ("p",), ("bucket[2](id)",), ("truncate[1](s)",)])
-SORTS = st.sampled_from([(), ("s desc",)])
 AT = st.integers(0, 110)
 SELDOM = st.sampled_from([False, False, False, True])
-METHODS = (
-    ("upsert", "upsert"),
-    ("upsert", "append-only"),
-    ("append-only", "append-only"),
-    ("overwrite", "upsert"),
-    ("overwrite", "append-only"),
-)
 # Steps of `dativo maintain`; the first two can be done on Nessie, and while a load runs.
 CARE = (
     ("--step", "compact", "--min-files", "2"),
@@ -99,7 +92,7 @@ def try_out(world: World, machines: int, steps: int, *, shrinks: bool) -> None:
 def machine_of(world: World) -> type[RuleBasedStateMachine]:
     """Return a state machine over warehouses of a world."""
 
-    class Trial(_Trial):
+    class Chosen(Trial):
         methods = st.sampled_from(list(world.methods))
 
         def __init__(self) -> None:
@@ -107,20 +100,15 @@ def machine_of(world: World) -> type[RuleBasedStateMachine]:
 
         @initialize(
             methods=methods,
-            hard=st.booleans(),
-            metadata=st.booleans(),
-            composite=st.booleans(),
-            contract=st.booleans(),
-            partition=PARTITIONS,
-            sort=SORTS,
+            **CHOICES,
         )
         def open(self, methods: tuple[str, str], **choices: Any) -> None:
             self.begin(Kind(dict(zip(STREAMS, methods, strict=True)), **choices))
 
-    return Trial
+    return Chosen
 
 
-class _Trial(RuleBasedStateMachine):
+class Trial(RuleBasedStateMachine):
     """One warehouse, what a tap sends to it, and what it must hold."""
 
     def __init__(self, world: World) -> None:
@@ -133,20 +121,26 @@ class _Trial(RuleBasedStateMachine):
         place = self._world.make_place(self._folder)
         self.lake = Lake(self._world.server, self._world.reader, place, self._folder, kind)
         self.kind, self.tap = kind, Tap(kind)
-        self.tables = {stream: Expected(kind, kind.methods[stream]) for stream in STREAMS}
+        self.tables = {stream: Expected(kind, stream) for stream in STREAMS}
         self._contract()
+        self._parts = keyed_rows.PART_ENTRIES
+        keyed_rows.PART_ENTRIES = 20 if kind.small_parts else self._parts
 
     def teardown(self) -> None:
         if hasattr(self, "lake"):
             self._world.counted["struck"] += self.lake.strikes
+            keyed_rows.PART_ENTRIES = self._parts
         shutil.rmtree(self._folder)
 
     # ---- steps ----
 
-    @rule(epochs=EPOCHS, newer=st.booleans(), again=SELDOM)
-    def load(self, epochs: list[list[Message]], newer: bool, again: bool) -> None:
-        """A run that nobody disturbs, and perhaps the same again."""
+    @rule(epochs=EPOCHS, newer=st.booleans(), again=SELDOM, partition=st.none() | PARTITIONS)
+    def load(self, epochs: list[list[Message]], newer: bool, again: bool, partition: tuple[str, ...] | None) -> None:
+        """A run that nobody disturbs, and perhaps the same again; from now on there may be other partitions."""
         self._count("load")
+        if partition is not None:
+            self._count("other partitions")
+            self.lake.settings["partition_by"] = self.kind.partition_by(partition)
         sent = self._sent(epochs, newer)
         self._loaded(sent)
         if again:
@@ -163,26 +157,55 @@ class _Trial(RuleBasedStateMachine):
         if left:
             self._loaded(left)
 
-    @rule(epochs=EPOCHS, theirs=MESSAGES, newer=st.booleans(), at=AT)
-    def rival(self, epochs: list[list[Message]], theirs: list[Message], newer: bool, at: int) -> None:
+    @rule(epochs=EPOCHS, theirs=MESSAGES, newer=st.booleans(), at=AT, ahead=st.booleans())
+    def rival(self, epochs: list[list[Message]], theirs: list[Message], newer: bool, at: int, ahead: bool) -> None:
         """A run that is held up at some call while another job publishes to the same tables."""
         self._count("rival")
-        other = self.tap.epochs([theirs])
+        # Whose SCHEMA is the later one.
+        other = [] if ahead else self.tap.epochs([theirs])
         sent = self._sent(epochs, newer)
+        other = other or self.tap.epochs([theirs])
         done = 0
 
         def meanwhile() -> None:
             nonlocal done
             self._count("rival met")
             done = self.lake.furthest(sent)
-            self._publish(sent[:done])
+            self.publish(sent[:done])
             self._loaded(other, "rival")
             self.as_expected()
 
         ended = self.lake.struck(sent, Strike("wait", at, meanwhile))
         assert ended.code == 0, ended.log
         assert ended.out == b"".join(epoch.state + b"\n" for epoch in sent), ended.log
-        self._publish(sent[done:])
+        self.publish(sent[done:])
+
+    @rule(epochs=EPOCHS, at=AT)
+    def twin(self, epochs: list[list[Message]], at: int) -> None:
+        """A run that is held up while another one of the same job does its work: it fails, or has not begun before."""
+        self._count("twin")
+        sent = self._sent(epochs, newer=False)
+        left, looked = list[Epoch](), False
+
+        def meanwhile() -> None:
+            nonlocal looked
+            self._count("twin met")
+            looked = self.lake.has_written()
+            done = self.lake.furthest(sent)
+            left.extend(sent[done:])
+            self.publish(sent[:done])
+            if left:
+                self._loaded(left)
+
+        ended = self.lake.struck(sent, Strike("wait", at, meanwhile))
+        assert ended.out.splitlines() == [epoch.state for epoch in sent][: ended.out.count(b"\n")], ended.log
+        if ended.code == 0:
+            # It may have been held up before it looked at the tables: then it begins after the other one.
+            assert not (looked and any(epoch.effects for epoch in left)), ended.log
+            self.publish(sent if len(left) == len(sent) or not self.lake.met else [])
+        else:
+            self._count("twin refused")
+            assert (ended.code, len(ended.errors), bool(left)) == (1, 1, True), ended.log
 
     @precondition(lambda self: self.tables["a"].columns)
     @rule(step=st.sampled_from(CARE), mode=st.sampled_from(MODES), at=st.none() | AT)
@@ -218,6 +241,15 @@ class _Trial(RuleBasedStateMachine):
         self.tap.wide = True
         self._contract()
 
+    # A mark goes to one of several rows with the same key, and nobody says to which.
+    @precondition(lambda self: self.kind.hard and not self.kind.contract)
+    @rule(methods=st.sampled_from(METHODS))
+    def change_methods(self, methods: tuple[str, str]) -> None:
+        """Other load methods for the same tables, which may repeat keys then."""
+        self._count("other methods")
+        self.kind.methods.update(zip(STREAMS, methods, strict=True))
+        self.lake.learn(self.kind.methods)
+
     @precondition(lambda self: self.kind.one_epoch)
     @rule(messages=MESSAGES)
     def dead_tap(self, messages: list[Message]) -> None:
@@ -250,7 +282,7 @@ class _Trial(RuleBasedStateMachine):
         self.tap.version += newer
         return self.tap.epochs(drawn)
 
-    def _publish(self, epochs: Sequence[Epoch]) -> None:
+    def publish(self, epochs: Sequence[Epoch]) -> None:
         """Do to the model what a run does."""
         self._runs += 1
         for number, epoch in enumerate(epochs):
@@ -261,12 +293,12 @@ class _Trial(RuleBasedStateMachine):
     def _loaded(self, epochs: Sequence[Epoch], job: str = JOB) -> None:
         """Load without any disturbance."""
         assert self.lake.load(epochs, job) == [epoch.state for epoch in epochs if epoch.state]
-        self._publish(epochs)
+        self.publish(epochs)
 
     def _again(self, sent: Sequence[Epoch]) -> None:
         """Send what was sent, where rows have keys or replace all; or begin at the last STATE, which leaves SCHEMAs."""
         self._count("again")
-        if "append-only" not in self.kind.methods.values():
+        if self.kind.repeatable:
             self._loaded(sent)
         elif not self.kind.one_epoch:
             self._loaded([self.tap.empty()])
@@ -282,33 +314,13 @@ class _Trial(RuleBasedStateMachine):
         done = max(self.lake.furthest(epochs), len(printed))
         if done < len(epochs):
             self._count("resumed")
-        self._publish(epochs[:done])
+        self.publish(epochs[:done])
         self.as_expected()
         return epochs[done:]
 
-    # ---- the contract ----
-
     def _contract(self) -> None:
-        if not self.kind.contract:
-            return
-        path = self._folder / "contract.yaml"
-        path.write_text(json.dumps(_contract(self.kind, self.tap.wide)))
-        self.lake.settings["contract_path"] = str(path)
-
-
-def _contract(kind: Kind, wide: bool) -> dict[str, Any]:
-    bits = {} if wide else {"logicalTypeOptions": {"format": "i32"}}
-    head = {"apiVersion": "v3.1.0", "kind": "DataContract", "id": "c", "status": "active"}
-
-    def columns(method: str) -> list[dict[str, Any]]:
-        key = {"primaryKey": True} if method == "upsert" else {"required": True}
-        return [
-            {"name": "id", "logicalType": "integer"} | key,
-            *([{"name": "k", "logicalType": "string"} | key] if kind.composite else []),
-            {"name": "s", "logicalType": "string"},
-            {"name": "n", "logicalType": "integer"} | bits,
-            {"name": "p", "logicalType": "integer"},
-        ]
-
-    objects = [{"name": s, "logicalType": "object", "properties": columns(m)} for s, m in kind.methods.items()]
-    return head | {"version": "1.1.0" if wide else "1.0.0", "schema": objects}
+        """Write the contract as it is now."""
+        if self.kind.contract:
+            path = self._folder / "contract.yaml"
+            path.write_text(json.dumps(self.kind.document(wide=self.tap.wide)))
+            self.lake.settings["contract_path"] = str(path)
