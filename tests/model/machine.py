@@ -30,10 +30,10 @@ from tests.faults.calls import MODES
 from tests.model.expected import Expected
 from tests.model.kind import CHOICES, METHODS, PARTITIONS, STREAMS, Kind
 from tests.model.lake import JOB, Lake, Place, Strike
-from tests.model.messages import EPOCHS, MESSAGES, Epoch, Message, Tap
+from tests.model.messages import EPOCHS, MESSAGES, Activate, Epoch, Message, Tap
 from tests.target.running import Server
 
-AT = st.integers(0, 110)
+AT = st.integers(0, 110) | st.integers(80, 105)  # there is the commit, and the STATE
 SELDOM = st.sampled_from([False, False, False, True])
 # Steps of `dativo maintain`; the first two can be done on Nessie, and while a load runs.
 CARE = (
@@ -255,7 +255,8 @@ class Trial(RuleBasedStateMachine):
     def dead_tap(self, messages: list[Message]) -> None:
         """A tap that ends before its STATE: nothing is replaced."""
         self._count("dead tap")
-        (epoch,) = self.tap.epochs([messages])
+        # ACTIVATE_VERSION would say that a stream is finished.
+        (epoch,) = self.tap.epochs([[message for message in messages if not isinstance(message, Activate)]])
         with pytest.raises(InputError, match="nothing says that the tap had finished"):
             self.lake.load([replace(epoch, state=b"")])
 
