@@ -54,6 +54,7 @@ class World:
         remote: tables are on Nessie, not in a folder.
         methods: pairs of load methods for the two streams.
         counted: what was done, by name.
+        after: called when a machine has ended.
 
     """
 
@@ -63,6 +64,7 @@ class World:
     remote: bool = False
     methods: Sequence[tuple[str, str]] = METHODS
     counted: Counter[str] = field(default_factory=Counter)
+    after: Callable[[], None] = lambda: None
 
 
 def try_out(world: World, machines: int, steps: int, *, shrinks: bool) -> None:
@@ -131,6 +133,7 @@ class Trial(RuleBasedStateMachine):
             self._world.counted["struck"] += self.lake.strikes
             keyed_rows.PART_ENTRIES = self._parts
         shutil.rmtree(self._folder)
+        self._world.after()
 
     # ---- steps ----
 
