@@ -34,6 +34,7 @@ from tests.model.messages import EPOCHS, MESSAGES, Activate, Epoch, Message, Tap
 from tests.target.running import Server
 
 AT = st.integers(0, 110) | st.integers(80, 105)  # there is the commit, and the STATE
+HELD = st.integers(0, 85)  # most often before the commit
 SELDOM = st.sampled_from([False, False, False, True])
 # Steps of `dativo maintain`; the first two can be done on Nessie, and while a load runs.
 CARE = (
@@ -137,13 +138,25 @@ class Trial(RuleBasedStateMachine):
 
     # ---- steps ----
 
-    @rule(epochs=EPOCHS, newer=st.booleans(), again=SELDOM, partition=st.none() | PARTITIONS)
-    def load(self, epochs: list[list[Message]], newer: bool, again: bool, partition: tuple[str, ...] | None) -> None:
-        """A run that nobody disturbs, and perhaps the same again; from now on there may be other partitions."""
+    @rule(epochs=EPOCHS, newer=st.booleans(), dies=SELDOM, again=SELDOM, partition=st.none() | st.none() | PARTITIONS)
+    def load(
+        self,
+        epochs: list[list[Message]],
+        newer: bool,
+        dies: bool = False,
+        again: bool = False,
+        partition: tuple[str, ...] | None = None,
+    ) -> None:
+        """A run that nobody disturbs.
+
+        The tap may have died in the run before; the same may be sent again; there may be other partitions from now on.
+        """
         self._count("load")
         if partition is not None:
             self._count("other partitions")
             self.lake.settings["partition_by"] = self.kind.partition_by(partition)
+        if dies and self.kind.one_epoch:
+            self._dead_tap(epochs[0])
         sent = self._sent(epochs, newer)
         self._loaded(sent)
         if again:
@@ -160,7 +173,7 @@ class Trial(RuleBasedStateMachine):
         if left:
             self._loaded(left)
 
-    @rule(epochs=EPOCHS, theirs=MESSAGES, newer=st.booleans(), at=AT, ahead=st.booleans())
+    @rule(epochs=EPOCHS, theirs=MESSAGES, newer=st.booleans(), at=HELD, ahead=st.booleans())
     def rival(self, epochs: list[list[Message]], theirs: list[Message], newer: bool, at: int, ahead: bool) -> None:
         """A run that is held up at some call while another job publishes to the same tables."""
         self._count("rival")
@@ -183,7 +196,7 @@ class Trial(RuleBasedStateMachine):
         assert ended.out == b"".join(epoch.state + b"\n" for epoch in sent), ended.log
         self.publish(sent[done:])
 
-    @rule(epochs=EPOCHS, at=AT)
+    @rule(epochs=EPOCHS, at=HELD)
     def twin(self, epochs: list[list[Message]], at: int) -> None:
         """A run that is held up while another one of the same job does its work: it fails, or has not begun before."""
         self._count("twin")
@@ -223,7 +236,7 @@ class Trial(RuleBasedStateMachine):
             assert used == there
 
     @precondition(lambda self: self.tables["a"].columns)
-    @rule(step=st.sampled_from(CARE[:2]), theirs=MESSAGES, at=AT)
+    @rule(step=st.sampled_from(CARE[:2]), theirs=MESSAGES, at=HELD)
     def load_meanwhile(self, step: tuple[str, ...], theirs: list[Message], at: int) -> None:
         """A step of maintenance that is held up while a job publishes to the same tables."""
         self._count("care")
@@ -252,16 +265,6 @@ class Trial(RuleBasedStateMachine):
         self._count("other methods")
         self.kind.methods.update(zip(STREAMS, methods, strict=True))
         self.lake.learn(self.kind.methods)
-
-    @precondition(lambda self: self.kind.one_epoch)
-    @rule(messages=MESSAGES)
-    def dead_tap(self, messages: list[Message]) -> None:
-        """A tap that ends before its STATE: nothing is replaced."""
-        self._count("dead tap")
-        # ACTIVATE_VERSION would say that a stream is finished.
-        (epoch,) = self.tap.epochs([[message for message in messages if not isinstance(message, Activate)]])
-        with pytest.raises(InputError, match="nothing says that the tap had finished"):
-            self.lake.load([replace(epoch, state=b"")])
 
     # ---- what must hold ----
 
@@ -298,6 +301,15 @@ class Trial(RuleBasedStateMachine):
         """Load without any disturbance."""
         assert self.lake.load(epochs, job) == [epoch.state for epoch in epochs if epoch.state]
         self.publish(epochs)
+
+    def _dead_tap(self, messages: Sequence[Message]) -> None:
+        """Load what a tap has sent that ends before its STATE: nothing is replaced."""
+        self._count("dead tap")
+        # ACTIVATE_VERSION would say that a stream is finished.
+        (epoch,) = self.tap.epochs([[message for message in messages if not isinstance(message, Activate)]])
+        with pytest.raises(InputError, match="nothing says that the tap had finished"):
+            self.lake.load([replace(epoch, state=b"")])
+        self.as_expected()
 
     def _again(self, sent: Sequence[Epoch]) -> None:
         """Send what was sent, where rows have keys or replace all; or begin at the last STATE, which leaves SCHEMAs."""
