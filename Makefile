@@ -36,7 +36,7 @@ test: .venv/.dev .venv-meltano/.done ## All tests, after installing what they ne
 lint: .venv/.dev ## Style, types, imports and spelling only
 	$(BIN)/ruff check && $(BIN)/ruff format --check && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/codespell
 
-faults: .venv/.dev .venv-meltano/.done ## Strike at every outside call of a run in four ways, race eight writers, watch two million rows (long)
+faults: .venv/.dev .venv-meltano/.done ## Strike at every outside call of a run in four ways, race writers, take thousands of random steps (long)
 	$(BIN)/python -m tests.faults.rivals
 	$(BIN)/python -m tests.faults.poller
 	$(BIN)/python -m tests.faults.sweep sql

@@ -34,8 +34,9 @@ def _array_renamed(array: pa.Array, type_: pa.DataType) -> pa.Array:
 
 def _list_of(array: pa.Array, values: pa.Array, type_: pa.DataType) -> pa.Array:
     """Return a list array with other values; offsets are made anew, since a slice's do not start at zero."""
-    lengths = pc.fill_null(pc.list_value_length(array), 0)
-    offsets = pa.concat_arrays([pa.array([0], pa.int32()), pc.cumulative_sum(lengths).cast(pa.int32())])
+    # A cast behind this would give the offsets a validity map, which Arrow takes for nulls among them.
+    lengths = pc.fill_null(pc.list_value_length(array).cast(pa.int32()), 0)
+    offsets = pa.concat_arrays([pa.array([0], pa.int32()), pc.cumulative_sum(lengths)])
     return pa.ListArray.from_arrays(offsets, values, type=type_, mask=array.is_null())
 
 

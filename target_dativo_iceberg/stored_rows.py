@@ -12,7 +12,6 @@ from pyiceberg.expressions import AlwaysTrue, BooleanExpression
 from pyiceberg.io.pyarrow import (
     _get_column_projection_values,
     _read_all_delete_files,
-    _to_requested_schema,
     pyarrow_to_schema,
 )
 from pyiceberg.manifest import FileFormat
@@ -20,6 +19,7 @@ from pyiceberg.schema import Schema, prune_columns
 from pyiceberg.types import ListType, MapType
 
 from target_dativo_iceberg.errors import StoreError
+from target_dativo_iceberg.projection import projected
 from target_dativo_iceberg.row_marks import RowMarks
 from target_dativo_iceberg.store_errors import store_errors
 
@@ -94,14 +94,7 @@ class StoredFile:
         names = [column.name for column in own.columns]
         rows = self._rows_at_once(group)
         for batch in self._parquet.iter_batches(rows, row_groups=[group], columns=names, use_threads=False):
-            yield _to_requested_schema(
-                schema,
-                own,
-                batch.select(names),
-                downcast_ns_timestamp_to_us=self._table.metadata.format_version <= 2,
-                projected_missing_fields=missing,
-                allow_timestamp_tz_mismatch=True,
-            )
+            yield projected(batch.select(names), own, schema, missing, v2=self._table.metadata.format_version <= 2)
 
 
 @contextmanager

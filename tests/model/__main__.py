@@ -5,9 +5,11 @@ Usage: python -m tests.model STEPS [sql|nessie], in the checkout (`make faults`)
 
 from __future__ import annotations
 
+import itertools
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 from tests.faults.on_nessie import nessie_sweep
@@ -15,18 +17,28 @@ from tests.faults.sweep import sql_sweep
 from tests.model.machine import World, try_out
 
 _LENGTH = 25  # steps over one warehouse
+_OFTEN = 4
 
 
 def main(steps: int, where: str = "sql") -> None:
-    """Take so many steps, and say what they were."""
-    begun, remote = time.monotonic(), where == "nessie"
+    """Take so many steps, and say now and then what they were."""
+    begun, remote, machines = time.monotonic(), where == "nessie", itertools.count(1)
+    counted = Counter[str]()
+
+    def tell() -> None:
+        told = ", ".join(f"{count} {what}" for what, count in sorted(counted.items()))
+        print(f"{where}: {told}: {time.monotonic() - begun:.0f} s", flush=True)
+
+    def after() -> None:
+        if next(machines) % _OFTEN == 0:
+            tell()
+
     with tempfile.TemporaryDirectory() as folder, nessie_sweep(Path(folder)) if remote else sql_sweep() as sweep:
-        world = World(sweep.server, sweep.reader, sweep.make_place, remote)
+        world = World(sweep.server, sweep.reader, sweep.make_place, remote, counted=counted, after=after)
         try:
             try_out(world, max(1, steps // _LENGTH), _LENGTH, shrinks=True)
         finally:
-            told = ", ".join(f"{count} {what}" for what, count in sorted(world.counted.items()))
-            print(f"{where}: {told}: {time.monotonic() - begun:.0f} s", flush=True)
+            tell()
 
 
 if __name__ == "__main__":

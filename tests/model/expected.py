@@ -1,19 +1,22 @@
-"""The tables as dicts and lists say they must be, publish after publish."""
+"""The tables as lists say they must be, publish after publish."""
 
 from __future__ import annotations
 
-from collections import Counter
+import json
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.model.messages import Bad, Columns, Effect, Kind, Put, Retire
+from tests.model.kind import Kind
+from tests.model.messages import Bad, Columns, Effect, Put, Retire
 
 DELETED_AT, VERSION = "_sdc_deleted_at", "_sdc_table_version"
 MARKED = "some time"  # when ACTIVATE_VERSION came
+Bag = Counter[tuple[Any, ...]]
 
 
-@dataclass
+@dataclass(eq=False)
 class Held:
     """A row, and the run that has written it."""
 
@@ -27,29 +30,35 @@ class Expected:
 
     Attributes:
         kind: of the warehouse.
-        method: load method.
-        columns: of the table; none when there is no table.
-        rows: by key under upsert, else by number.
+        stream: whose table it is.
+        columns: of the table, and members of them (dotted); none when there is no table.
+        rows: all of them.
         quarantined: rows in quarantine.
 
     """
 
     kind: Kind
-    method: str
+    stream: str
     columns: frozenset[str] = frozenset()
-    rows: dict[Any, Held] = field(default_factory=dict)
+    rows: list[Held] = field(default_factory=list)
     quarantined: int = 0
-    _count: int = 0
 
-    def bag(self) -> Counter[tuple[Any, ...]]:
+    def bag(self) -> Bag:
         """All rows, column by column in the order of names."""
-        names = sorted(self.columns)
-        return Counter(tuple(held.values.get(name) for name in names) for held in self.rows.values())
+        names = sorted(name for name in self.columns if "." not in name)
+        return Counter(tuple(self._value(held.values.get(name), name) for name in names) for held in self.rows)
+
+    def _value(self, value: Any, name: str) -> Any:
+        if isinstance(value, dict):
+            members = (column.partition(".") for column in self.columns)
+            value = {member: value.get(member) for column, _, member in members if column == name and member}
+        return frozen(value)
 
     def apply(self, effects: Iterable[Effect], run: int) -> None:
         """Publish what a run has sent to this table in an epoch."""
-        if self.method == "overwrite":
-            self.rows = {}
+        method = self.kind.methods[self.stream]
+        if method == "overwrite":
+            self.rows = []
         puts, retires = [], []
         for effect in effects:
             match effect:
@@ -61,41 +70,51 @@ class Expected:
                     puts.append(effect)
                 case Retire():
                     retires.append(effect)
-        if self.method == "upsert":
+        if method == "upsert":
             self._merge(puts, run)
         else:
-            self._add(puts, run)
-            retires = [] if self.method == "overwrite" else retires
-        for retire in retires if self.kind.metadata else ():
-            self._retire(retire.version, run)
-
-    def _add(self, puts: Sequence[Put], run: int) -> None:
-        for put in puts:
-            self._count += 1
-            self.rows[self._count] = Held(put.row | {DELETED_AT: put.deleted}, run)
+            self.rows += [Held(put.row | {DELETED_AT: put.deleted}, run) for put in puts]
+        if self.kind.metadata and method != "overwrite":
+            for retire in retires:
+                self._retire(retire.version, run)
 
     def _merge(self, puts: Sequence[Put], run: int) -> None:
-        last = {tuple(put.row[name] for name in self.kind.keys): put for put in puts}
-        for key, put in last.items():
+        """One row for each key, the last of the epoch; a deleted row keeps its values."""
+        there = defaultdict(list)
+        for held in self.rows:
+            there[self._key(held.values)].append(held)
+        for key, put in {self._key(put.row): put for put in puts}.items():
             if put.deleted is None:
-                self.rows[key] = Held(dict(put.row), run)
+                there[key] = [Held(dict(put.row), run)]
             elif self.kind.hard:
-                self.rows.pop(key, None)
-            elif key not in self.rows:
-                self.rows[key] = Held(put.row | {DELETED_AT: put.deleted}, run)
+                there[key] = []
+            elif there[key]:
+                _mark(there[key][0], put.deleted)
             else:
-                self._mark(self.rows[key], put.deleted)
+                there[key] = [Held(put.row | {DELETED_AT: put.deleted}, run)]
+        self.rows = [held for rows in there.values() for held in rows]
+
+    def _key(self, row: dict[str, Any]) -> tuple[Any, ...]:
+        return tuple(row[name] for name in self.kind.keys)
 
     def _retire(self, version: int, run: int) -> None:
-        for key, held in list(self.rows.items()):
-            own = held.values.get(VERSION)
-            if own is None or own >= version or held.run == run:
-                continue
-            if self.kind.hard:
-                del self.rows[key]
-            else:
-                self._mark(held, MARKED)
+        older = {
+            id(held)
+            for held in self.rows
+            if held.values.get(VERSION) is not None and held.values[VERSION] < version and held.run != run
+        }
+        if self.kind.hard:
+            self.rows = [held for held in self.rows if id(held) not in older]
+        for held in self.rows:
+            if id(held) in older:
+                _mark(held, MARKED)
 
-    def _mark(self, held: Held, at: str) -> None:
-        if held.values.get(DELETED_AT) is None:
-            held.values[DELETED_AT] = at
+
+def _mark(held: Held, at: str) -> None:
+    if held.values.get(DELETED_AT) is None:
+        held.values[DELETED_AT] = at
+
+
+def frozen(value: Any) -> Any:
+    """Return a value that can be counted."""
+    return json.dumps(value, sort_keys=True) if isinstance(value, (dict, list)) else value

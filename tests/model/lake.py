@@ -8,7 +8,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +18,15 @@ import duckdb
 
 from target_dativo_iceberg.maintain import main as maintain
 from target_dativo_iceberg.messages import BLOCK_BYTES
-from tests.model.expected import DELETED_AT, MARKED, VERSION
-from tests.model.messages import MIB, STREAMS, Epoch, Kind
+from tests.model.expected import DELETED_AT, MARKED, VERSION, Bag, frozen
+from tests.model.kind import STREAMS, Kind
+from tests.model.messages import MIB, Epoch
 from tests.partitions.lake import Lake as Loads
 from tests.target.running import DEADLINE, Child, Ended, Server, Target
+from tests.target.warm import TARGET
 
 JOB = "model"
+MAINTAIN = "target_dativo_iceberg.maintain"
 _TOLD = {DELETED_AT, VERSION}
 
 
@@ -53,6 +56,20 @@ class Strike:
     meanwhile: Callable[[], None] = lambda: None
 
 
+@dataclass(frozen=True)
+class _Run:
+    """A child, the file that its calls are written to, and the pipe at which it may be held up."""
+
+    child: Child
+    program: str
+    calls: Path
+    gate: Path
+
+    @property
+    def struck(self) -> bool:
+        return self.calls.exists() and b" *\n" in self.calls.read_bytes()
+
+
 class Lake:
     """One warehouse.
 
@@ -65,6 +82,7 @@ class Lake:
 
     Attributes:
         strikes: how many runs met what they were to meet.
+        met: whether the last one did.
 
     """
 
@@ -73,21 +91,28 @@ class Lake:
     ) -> None:
         self._target, self._reader, self._place, self._folder = Target(server, folder), reader, place, folder
         self._own = Loads(folder)
-        self._calls = 60
+        self._calls = {TARGET: 60, MAINTAIN: 30}
         self._runs = 0
         self.strikes = 0
+        self.met = False
         self.settings: dict[str, Any] = {
             "on_violation": "quarantine",
             "evolution": "relaxed",
             "epoch_max_mb": 1,
             "hard_delete": kind.hard,
             "add_record_metadata": kind.metadata,
-            "partition_by": list(kind.partition),
+            "partition_by": kind.partition_by(kind.partition),
+            "allow_partition_evolution": True,
             "sort_by": list(kind.sort),
-            "stream_settings": {stream: {"load_method": method} for stream, method in kind.methods.items()},
             "table_properties": {"history.expire.max-snapshot-age-ms": "0", "commit.manifest-merge.enabled": "false"},
+            **({"publish": kind.publish} if "nessie_uri" in place.settings else {}),
             **place.settings,
         }
+        self.learn(kind.methods)
+
+    def learn(self, methods: Mapping[str, str]) -> None:
+        """Take other load methods."""
+        self.settings["stream_settings"] = {stream: {"load_method": method} for stream, method in methods.items()}
 
     # ---- runs ----
 
@@ -102,14 +127,14 @@ class Lake:
 
     def struck(self, epochs: Sequence[Epoch], strike: Strike) -> Ended:
         """Load epochs in a process to which something happens; each is published before the next begins."""
-        child, calls = self._start(strike, **self.settings, job_id=JOB)
+        run = self._start(strike, TARGET, **self.settings, job_id=JOB)
         for number, epoch in enumerate(epochs, 1):
             last = number == len(epochs)
-            child.feed_bytes(epoch.text(first=number == 1, size=0 if last else MIB))
+            run.child.feed_bytes(epoch.text(first=number == 1, size=0 if last else MIB))
             if last:
-                child.close()
-            self._pass(child, calls, strike, lambda n=number: not last and child.out.count(b"\n") >= n)  # noqa: B023
-        return self._ended(child, calls)
+                run.child.close()
+            _pass(run, strike, None if last else number)
+        return self._ended(run, strike)
 
     def care(self, words: Sequence[str], strike: Strike | None = None) -> int:
         """Run `dativo maintain`, in this process unless something happens to it; return its exit code."""
@@ -120,55 +145,45 @@ class Lake:
             with redirect_stdout(io.StringIO()) as said:
                 assert maintain(argv) == 0, said.getvalue()
             return 0
-        child, calls = self._start(strike, argv=argv, program="target_dativo_iceberg.maintain")
-        child.close()
-        self._pass(child, calls, strike, lambda: False)
-        return self._ended(child, calls).code
+        run = self._start(strike, MAINTAIN, argv=argv)
+        run.child.close()
+        _pass(run, strike)
+        return self._ended(run, strike).code
 
-    def _start(self, strike: Strike, **options: Any) -> tuple[Child, Path]:
+    def _start(self, strike: Strike, program: str, **options: Any) -> _Run:
         self._runs += 1
         calls, gate = self._folder / f"calls{self._runs}", self._folder / f"gate{self._runs}"
         os.mkfifo(gate)
-        number = 1 + strike.at * self._calls // 100
+        number = 1 + strike.at * self._calls[program] // 100
         env = {"DATIVO_FAULT": f"{strike.mode}:{number}", "DATIVO_CALLS": str(calls), "DATIVO_GATE": str(gate)}
-        return self._target.start(env=env, **options), calls
+        return _Run(self._target.start(env=env, program=program, **options), program, calls, gate)
 
-    def _pass(self, child: Child, calls: Path, strike: Strike, done: Callable[[], bool]) -> None:
-        """Wait until something is done or the child has ended; let it through the gate when it stands there."""
-        limit = time.monotonic() + DEADLINE
-        gate = calls.with_name(calls.name.replace("calls", "gate"))
-        while not (done() or _has_ended(child.pid)):
-            assert time.monotonic() < limit, child.log
-            if strike.mode == "wait" and gate.exists() and _struck(calls):
-                try:
-                    strike.meanwhile()
-                finally:
-                    os.close(os.open(gate, os.O_WRONLY))
-                    gate.unlink()
-            time.sleep(0.005)
-
-    def _ended(self, child: Child, calls: Path) -> Ended:
-        ended = child.wait()
-        if _struck(calls):
-            self.strikes += 1
-        else:
-            self._calls = calls.read_bytes().count(b"\n")
+    def _ended(self, run: _Run, strike: Strike) -> Ended:
+        ended = run.child.wait()
+        self.met = run.struck
+        self.strikes += self.met
+        if strike.mode == "wait" or not self.met:
+            self._calls[run.program] = run.calls.read_bytes().count(b"\n")
         assert "Traceback" not in ended.log, ended.log
         assert "fault of the target" not in ended.log, ended.log
         return ended
 
+    def has_written(self) -> bool:
+        """Whether the run that is held up has begun to write files, and so has looked at the tables."""
+        return b"create " in (self._folder / f"calls{self._runs}").read_bytes()
+
     # ---- tables ----
 
-    def bags(self, columns: dict[str, frozenset[str]]) -> dict[str, Counter[tuple[Any, ...]]]:
+    def bags(self, columns: dict[str, frozenset[str]]) -> dict[str, Bag]:
         """All rows of each stream's table, in columns that the tables must have, and no others but the SDK's own."""
         pointers = self._place.pointers()
         found = {}
         for stream in STREAMS:
-            bag: Counter[tuple[Any, ...]] = Counter()
+            bag: Bag = Counter()
             if stream in pointers:
                 names, rows = self._rows(pointers[stream])
                 shown = [n for n, name in enumerate(names) if not name.startswith("_sdc_") or name in _TOLD]
-                assert {names[n] for n in shown} == columns[stream], (stream, names)
+                assert {names[n] for n in shown} == {c for c in columns[stream] if "." not in c}, (stream, names)
                 order = sorted(shown, key=lambda n: names[n])
                 bag.update(tuple(_value(names[n], row[n]) for n in order) for row in rows)
             else:
@@ -214,12 +229,23 @@ class Lake:
 
 def _value(name: str, value: Any) -> Any:
     if name != DELETED_AT or value is None:
-        return value
+        return frozen(value)
     return value.strftime("%Y-%m-%dT%H:%M:%SZ") if value.year == 2024 else MARKED
 
 
-def _struck(calls: Path) -> bool:
-    return calls.exists() and b" *\n" in calls.read_bytes()
+def _pass(run: _Run, strike: Strike, states: int | None = None) -> None:
+    """Wait until a run has printed so many STATEs or has ended; let it through the gate when it stands there."""
+    limit = time.monotonic() + DEADLINE
+    while not (_has_ended(run.child.pid) or (states is not None and run.child.out.count(b"\n") >= states)):
+        assert time.monotonic() < limit, run.child.log
+        if strike.mode == "wait" and run.gate.exists() and run.struck:
+            try:
+                strike.meanwhile()
+            finally:
+                os.close(os.open(run.gate, os.O_WRONLY))
+                run.gate.unlink()
+            limit = time.monotonic() + DEADLINE
+        time.sleep(0.005)
 
 
 def _has_ended(pid: int) -> bool:

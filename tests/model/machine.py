@@ -24,24 +24,18 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from target_dativo_iceberg import keyed_rows
 from target_dativo_iceberg.errors import InputError
 from tests.faults.calls import MODES
 from tests.model.expected import Expected
+from tests.model.kind import CHOICES, METHODS, PARTITIONS, STREAMS, Kind
 from tests.model.lake import JOB, Lake, Place, Strike
-from tests.model.messages import EPOCHS, MESSAGES, STREAMS, Epoch, Kind, Message, Tap
+from tests.model.messages import EPOCHS, MESSAGES, Activate, Epoch, Message, Tap
 from tests.target.running import Server
 
-PARTITIONS = st.sampled_from([(), ("p",), ("bucket[2](id)",), ("truncate[1](s)",)])
-SORTS = st.sampled_from([(), ("s desc",)])
-AT = st.integers(0, 110)
+AT = st.integers(0, 110) | st.integers(80, 105)  # there is the commit, and the STATE
+HELD = st.integers(0, 85)  # most often before the commit
 SELDOM = st.sampled_from([False, False, False, True])
-METHODS = (
-    ("upsert", "upsert"),
-    ("upsert", "append-only"),
-    ("append-only", "append-only"),
-    ("overwrite", "upsert"),
-    ("overwrite", "append-only"),
-)
 # Steps of `dativo maintain`; the first two can be done on Nessie, and while a load runs.
 CARE = (
     ("--step", "compact", "--min-files", "2"),
@@ -61,6 +55,7 @@ class World:
         remote: tables are on Nessie, not in a folder.
         methods: pairs of load methods for the two streams.
         counted: what was done, by name.
+        after: called when a machine has ended.
 
     """
 
@@ -70,6 +65,7 @@ class World:
     remote: bool = False
     methods: Sequence[tuple[str, str]] = METHODS
     counted: Counter[str] = field(default_factory=Counter)
+    after: Callable[[], None] = lambda: None
 
 
 def try_out(world: World, machines: int, steps: int, *, shrinks: bool) -> None:
@@ -99,7 +95,7 @@ def try_out(world: World, machines: int, steps: int, *, shrinks: bool) -> None:
 def machine_of(world: World) -> type[RuleBasedStateMachine]:
     """Return a state machine over warehouses of a world."""
 
-    class Trial(_Trial):
+    class Chosen(Trial):
         methods = st.sampled_from(list(world.methods))
 
         def __init__(self) -> None:
@@ -107,20 +103,15 @@ def machine_of(world: World) -> type[RuleBasedStateMachine]:
 
         @initialize(
             methods=methods,
-            hard=st.booleans(),
-            metadata=st.booleans(),
-            composite=st.booleans(),
-            contract=st.booleans(),
-            partition=PARTITIONS,
-            sort=SORTS,
+            **CHOICES,
         )
         def open(self, methods: tuple[str, str], **choices: Any) -> None:
             self.begin(Kind(dict(zip(STREAMS, methods, strict=True)), **choices))
 
-    return Trial
+    return Chosen
 
 
-class _Trial(RuleBasedStateMachine):
+class Trial(RuleBasedStateMachine):
     """One warehouse, what a tap sends to it, and what it must hold."""
 
     def __init__(self, world: World) -> None:
@@ -133,20 +124,39 @@ class _Trial(RuleBasedStateMachine):
         place = self._world.make_place(self._folder)
         self.lake = Lake(self._world.server, self._world.reader, place, self._folder, kind)
         self.kind, self.tap = kind, Tap(kind)
-        self.tables = {stream: Expected(kind, kind.methods[stream]) for stream in STREAMS}
+        self.tables = {stream: Expected(kind, stream) for stream in STREAMS}
         self._contract()
+        self._parts = keyed_rows.PART_ENTRIES
+        keyed_rows.PART_ENTRIES = 20 if kind.small_parts else self._parts
 
     def teardown(self) -> None:
         if hasattr(self, "lake"):
             self._world.counted["struck"] += self.lake.strikes
+            keyed_rows.PART_ENTRIES = self._parts
         shutil.rmtree(self._folder)
+        self._world.after()
 
     # ---- steps ----
 
-    @rule(epochs=EPOCHS, newer=st.booleans(), again=SELDOM)
-    def load(self, epochs: list[list[Message]], newer: bool, again: bool) -> None:
-        """A run that nobody disturbs, and perhaps the same again."""
+    @rule(epochs=EPOCHS, newer=st.booleans(), dies=SELDOM, again=SELDOM, partition=st.none() | st.none() | PARTITIONS)
+    def load(
+        self,
+        epochs: list[list[Message]],
+        newer: bool,
+        dies: bool = False,
+        again: bool = False,
+        partition: tuple[str, ...] | None = None,
+    ) -> None:
+        """A run that nobody disturbs.
+
+        The tap may have died in the run before; the same may be sent again; there may be other partitions from now on.
+        """
         self._count("load")
+        if partition is not None:
+            self._count("other partitions")
+            self.lake.settings["partition_by"] = self.kind.partition_by(partition)
+        if dies and self.kind.one_epoch:
+            self._dead_tap(epochs[0])
         sent = self._sent(epochs, newer)
         self._loaded(sent)
         if again:
@@ -163,26 +173,55 @@ class _Trial(RuleBasedStateMachine):
         if left:
             self._loaded(left)
 
-    @rule(epochs=EPOCHS, theirs=MESSAGES, newer=st.booleans(), at=AT)
-    def rival(self, epochs: list[list[Message]], theirs: list[Message], newer: bool, at: int) -> None:
+    @rule(epochs=EPOCHS, theirs=MESSAGES, newer=st.booleans(), at=HELD, ahead=st.booleans())
+    def rival(self, epochs: list[list[Message]], theirs: list[Message], newer: bool, at: int, ahead: bool) -> None:
         """A run that is held up at some call while another job publishes to the same tables."""
         self._count("rival")
-        other = self.tap.epochs([theirs])
+        # Whose SCHEMA is the later one.
+        other = [] if ahead else self.tap.epochs([theirs])
         sent = self._sent(epochs, newer)
+        other = other or self.tap.epochs([theirs])
         done = 0
 
         def meanwhile() -> None:
             nonlocal done
             self._count("rival met")
             done = self.lake.furthest(sent)
-            self._publish(sent[:done])
+            self.publish(sent[:done])
             self._loaded(other, "rival")
             self.as_expected()
 
         ended = self.lake.struck(sent, Strike("wait", at, meanwhile))
         assert ended.code == 0, ended.log
         assert ended.out == b"".join(epoch.state + b"\n" for epoch in sent), ended.log
-        self._publish(sent[done:])
+        self.publish(sent[done:])
+
+    @rule(epochs=EPOCHS, at=HELD)
+    def twin(self, epochs: list[list[Message]], at: int) -> None:
+        """A run that is held up while another one of the same job does its work: it fails, or has not begun before."""
+        self._count("twin")
+        sent = self._sent(epochs, newer=False)
+        left, looked = list[Epoch](), False
+
+        def meanwhile() -> None:
+            nonlocal looked
+            self._count("twin met")
+            looked = self.lake.has_written()
+            done = self.lake.furthest(sent)
+            left.extend(sent[done:])
+            self.publish(sent[:done])
+            if left:
+                self._loaded(left)
+
+        ended = self.lake.struck(sent, Strike("wait", at, meanwhile))
+        assert ended.out.splitlines() == [epoch.state for epoch in sent][: ended.out.count(b"\n")], ended.log
+        if ended.code == 0:
+            # It may have been held up before it looked at the tables: then it begins after the other one.
+            assert not (looked and any(epoch.effects for epoch in left)), ended.log
+            self.publish(sent if len(left) == len(sent) or not self.lake.met else [])
+        else:
+            self._count("twin refused")
+            assert (ended.code, len(ended.errors), bool(left)) == (1, 1, True), ended.log
 
     @precondition(lambda self: self.tables["a"].columns)
     @rule(step=st.sampled_from(CARE), mode=st.sampled_from(MODES), at=st.none() | AT)
@@ -197,7 +236,7 @@ class _Trial(RuleBasedStateMachine):
             assert used == there
 
     @precondition(lambda self: self.tables["a"].columns)
-    @rule(step=st.sampled_from(CARE[:2]), theirs=MESSAGES, at=AT)
+    @rule(step=st.sampled_from(CARE[:2]), theirs=MESSAGES, at=HELD)
     def load_meanwhile(self, step: tuple[str, ...], theirs: list[Message], at: int) -> None:
         """A step of maintenance that is held up while a job publishes to the same tables."""
         self._count("care")
@@ -218,14 +257,14 @@ class _Trial(RuleBasedStateMachine):
         self.tap.wide = True
         self._contract()
 
-    @precondition(lambda self: self.kind.one_epoch)
-    @rule(messages=MESSAGES)
-    def dead_tap(self, messages: list[Message]) -> None:
-        """A tap that ends before its STATE: nothing is replaced."""
-        self._count("dead tap")
-        (epoch,) = self.tap.epochs([messages])
-        with pytest.raises(InputError, match="nothing says that the tap had finished"):
-            self.lake.load([replace(epoch, state=b"")])
+    # A mark goes to one of several rows with the same key, and nobody says to which.
+    @precondition(lambda self: self.kind.hard and not self.kind.contract)
+    @rule(methods=st.sampled_from(METHODS))
+    def change_methods(self, methods: tuple[str, str]) -> None:
+        """Other load methods for the same tables, which may repeat keys then."""
+        self._count("other methods")
+        self.kind.methods.update(zip(STREAMS, methods, strict=True))
+        self.lake.learn(self.kind.methods)
 
     # ---- what must hold ----
 
@@ -250,7 +289,7 @@ class _Trial(RuleBasedStateMachine):
         self.tap.version += newer
         return self.tap.epochs(drawn)
 
-    def _publish(self, epochs: Sequence[Epoch]) -> None:
+    def publish(self, epochs: Sequence[Epoch]) -> None:
         """Do to the model what a run does."""
         self._runs += 1
         for number, epoch in enumerate(epochs):
@@ -261,12 +300,21 @@ class _Trial(RuleBasedStateMachine):
     def _loaded(self, epochs: Sequence[Epoch], job: str = JOB) -> None:
         """Load without any disturbance."""
         assert self.lake.load(epochs, job) == [epoch.state for epoch in epochs if epoch.state]
-        self._publish(epochs)
+        self.publish(epochs)
+
+    def _dead_tap(self, messages: Sequence[Message]) -> None:
+        """Load what a tap has sent that ends before its STATE: nothing is replaced."""
+        self._count("dead tap")
+        # ACTIVATE_VERSION would say that a stream is finished.
+        (epoch,) = self.tap.epochs([[message for message in messages if not isinstance(message, Activate)]])
+        with pytest.raises(InputError, match="nothing says that the tap had finished"):
+            self.lake.load([replace(epoch, state=b"")])
+        self.as_expected()
 
     def _again(self, sent: Sequence[Epoch]) -> None:
         """Send what was sent, where rows have keys or replace all; or begin at the last STATE, which leaves SCHEMAs."""
         self._count("again")
-        if "append-only" not in self.kind.methods.values():
+        if self.kind.repeatable:
             self._loaded(sent)
         elif not self.kind.one_epoch:
             self._loaded([self.tap.empty()])
@@ -282,33 +330,13 @@ class _Trial(RuleBasedStateMachine):
         done = max(self.lake.furthest(epochs), len(printed))
         if done < len(epochs):
             self._count("resumed")
-        self._publish(epochs[:done])
+        self.publish(epochs[:done])
         self.as_expected()
         return epochs[done:]
 
-    # ---- the contract ----
-
     def _contract(self) -> None:
-        if not self.kind.contract:
-            return
-        path = self._folder / "contract.yaml"
-        path.write_text(json.dumps(_contract(self.kind, self.tap.wide)))
-        self.lake.settings["contract_path"] = str(path)
-
-
-def _contract(kind: Kind, wide: bool) -> dict[str, Any]:
-    bits = {} if wide else {"logicalTypeOptions": {"format": "i32"}}
-    head = {"apiVersion": "v3.1.0", "kind": "DataContract", "id": "c", "status": "active"}
-
-    def columns(method: str) -> list[dict[str, Any]]:
-        key = {"primaryKey": True} if method == "upsert" else {"required": True}
-        return [
-            {"name": "id", "logicalType": "integer"} | key,
-            *([{"name": "k", "logicalType": "string"} | key] if kind.composite else []),
-            {"name": "s", "logicalType": "string"},
-            {"name": "n", "logicalType": "integer"} | bits,
-            {"name": "p", "logicalType": "integer"},
-        ]
-
-    objects = [{"name": s, "logicalType": "object", "properties": columns(m)} for s, m in kind.methods.items()]
-    return head | {"version": "1.1.0" if wide else "1.0.0", "schema": objects}
+        """Write the contract as it is now."""
+        if self.kind.contract:
+            path = self._folder / "contract.yaml"
+            path.write_text(json.dumps(self.kind.document(wide=self.tap.wide)))
+            self.lake.settings["contract_path"] = str(path)

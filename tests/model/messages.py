@@ -9,14 +9,25 @@ from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
-STREAMS = ("a", "b")
+from tests.model.kind import STREAMS, Kind
+
 MIB = 1 << 20
-NARROW = 7
 WIDE = 1 << 40  # does not fit a column of 32 bits
-_EXTRAS: Sequence[tuple[dict[str, Any], Any]] = (
-    ({"type": ["string", "null"]}, "extra"),
-    ({"type": ["number", "null"]}, 0.5),
-    ({"type": ["boolean", "null"]}, True),
+# Columns that may be added, one after the other, or given another member: name, property, value.
+_EXTRAS: Sequence[tuple[str, dict[str, Any], Any]] = (
+    ("x0", {"type": ["string", "null"]}, "extra"),
+    ("x1", {"type": ["object", "null"], "properties": {"u": {"type": ["integer", "null"]}}}, {"u": 1}),
+    (
+        "x1",
+        {"type": ["object", "null"], "properties": {"u": {"type": ["integer", "null"]}, "v": {"type": "string"}}},
+        {"u": 1, "v": "w"},
+    ),
+    ("x2", {"type": ["array", "null"], "items": {"type": "integer"}}, [2, 1]),
+    (
+        "x3",
+        {"type": ["array", "null"], "items": {"type": "object", "properties": {"u": {"type": "number"}}}},
+        [{"u": 0.5}],
+    ),
 )
 
 
@@ -63,13 +74,13 @@ class Activate(NamedTuple):
 
 
 class Add(NamedTuple):
-    """A SCHEMA with one more column."""
+    """A SCHEMA with one more column, or one more member of a column."""
 
     stream: str
 
 
 class Drop(NamedTuple):
-    """A SCHEMA without the column added last."""
+    """A SCHEMA without what was added last."""
 
     stream: str
 
@@ -83,7 +94,7 @@ _ROW = st.builds(
     _STREAM,
     _KEY,
     st.sampled_from(["a", None, "bb", "ccc"]),
-    st.sampled_from([None, 1, NARROW, WIDE]),
+    st.sampled_from([None, 1, 7, WIDE]),
     st.sampled_from([None, 1, 2]),
 )
 _OTHERS = (
@@ -122,7 +133,7 @@ class Retire(NamedTuple):
 
 
 class Columns(NamedTuple):
-    """A SCHEMA: the table has these columns at least."""
+    """A SCHEMA: the table has these columns at least, and these members of them (dotted)."""
 
     stream: str
     names: frozenset[str]
@@ -157,39 +168,6 @@ class Epoch:
             return head
         state = b'{"type":"STATE","value":%s' % self.state
         return head + state + b" " * (size - len(head) - len(state) - 2) + b"}\n"
-
-
-@dataclass(frozen=True)
-class Kind:
-    """What is the same for all runs over one warehouse.
-
-    Attributes:
-        methods: load method by stream.
-        hard: deleted rows leave their tables; otherwise they are marked.
-        metadata: tables have the columns of the SDK, among them the version.
-        composite: keys have two columns.
-        contract: streams are held to a contract; otherwise to their SCHEMA.
-        partition: `partition_by`.
-        sort: `sort_by`.
-
-    """
-
-    methods: Mapping[str, str]
-    hard: bool
-    metadata: bool
-    composite: bool
-    contract: bool
-    partition: Sequence[str]
-    sort: Sequence[str]
-
-    @property
-    def keys(self) -> list[str]:
-        return ["id", "k"] if self.composite else ["id"]
-
-    @property
-    def one_epoch(self) -> bool:
-        """Whether a run publishes once, at its end."""
-        return "overwrite" in self.methods.values()
 
 
 @dataclass
@@ -239,9 +217,9 @@ class Tap:
                 for key in range(first, first + count):
                     yield self._record(stream, self._row(stream, key, text, key, key % 3))
             case Delete(_, key, day):
-                yield self._record(stream, self._key(key), f"2024-01-0{day}T00:00:00Z")
+                yield self._record(stream, self.kind.key(key), f"2024-01-0{day}T00:00:00Z")
             case Keyless():
-                yield self._record(stream, {"id": None, "s": "no key"} | ({"k": "k"} if self.kind.composite else {}))
+                yield self._record(stream, self.kind.key(0) | {self.kind.keys[0]: None, "s": "no key"})
             case Activate():
                 line = {"type": "ACTIVATE_VERSION", "stream": stream, "version": self.version}
                 yield _line(line), Retire(stream, self.version)
@@ -252,18 +230,15 @@ class Tap:
 
     # ---- records ----
 
-    def _key(self, key: int) -> dict[str, Any]:
-        return {"id": key // 2, "k": f"k{key % 2}"} if self.kind.composite else {"id": key}
-
     def _row(self, stream: str, key: int, text: str | None, number: int | None, part: int | None) -> dict[str, Any]:
-        extras = {f"x{n}": None if part is None else _EXTRAS[n][1] for n in range(self._extras[stream])}
-        return self._key(key) | {"s": text, "n": number, "p": part} | extras
+        extras = {name: None if part is None else value for name, _, value in _EXTRAS[: self._extras[stream]]}
+        return self.kind.key(key) | {"s": text, "n": number, "p": part} | extras
 
     def _record(self, stream: str, row: dict[str, Any], deleted: str | None = None) -> tuple[bytes, Effect]:
         record = row | ({} if deleted is None else {"_sdc_deleted_at": deleted})
         line = _line({"type": "RECORD", "stream": stream, "record": record, "version": self.version})
         narrow = self.kind.contract and not self.wide
-        if row["id"] is None or (narrow and row.get("n") == WIDE):
+        if row[self.kind.keys[0]] is None or (narrow and row.get("n") == WIDE):
             return line, Bad(stream)
         told = {"_sdc_table_version": self.version} if self.kind.metadata else {}
         return line, Put(stream, row | told, deleted)
@@ -271,22 +246,20 @@ class Tap:
     # ---- schemas ----
 
     def _properties(self, stream: str) -> dict[str, Any]:
-        key = {"id": {"type": ["integer", "null"]}} | ({"k": {"type": "string"}} if self.kind.composite else {})
-        usual = {
-            "s": {"type": ["string", "null"]},
-            "n": {"type": ["integer", "null"]},
-            "p": {"type": ["integer", "null"]},
-        }
-        soft = {"_sdc_deleted_at": {"type": ["string", "null"], "format": "date-time"}}
-        return key | usual | soft | {f"x{n}": _EXTRAS[n][0] for n in range(self._extras[stream])}
+        keys = {k: {"type": ["integer" if k == "id" else "string", "null"]} for k in self.kind.keys}
+        text, whole = {"type": ["string", "null"]}, {"type": ["integer", "null"]}
+        usual = {"s": text, "n": whole, "p": whole, "_sdc_deleted_at": text | {"format": "date-time"}}
+        return keys | usual | {name: property_ for name, property_, _ in _EXTRAS[: self._extras[stream]]}
 
     def _schema(self, stream: str) -> bytes:
         schema = {"properties": self._properties(stream)}
-        return _line({"type": "SCHEMA", "stream": stream, "schema": schema, "key_properties": self.kind.keys})
+        return _line({"type": "SCHEMA", "stream": stream, "schema": schema, "key_properties": list(self.kind.keys)})
 
     def _columns(self, stream: str) -> Columns:
         told = {"_sdc_table_version"} if self.kind.metadata else set()
-        return Columns(stream, frozenset(self._properties(stream)) | told)
+        found = self._properties(stream)
+        members = {f"{name}.{member}" for name, of in found.items() for member in of.get("properties", ())}
+        return Columns(stream, frozenset(found) | members | told)
 
 
 def _line(message: Mapping[str, Any]) -> bytes:

@@ -144,6 +144,33 @@ def test_rows_with_lists_and_objects_in_lists_are_replaced_and_kept(lake: Lake) 
     assert lake.tables.rows("t", "id") == [row(1, 3), row(2, 2, 2), row(3)]
 
 
+def test_rows_written_before_there_was_a_list_are_replaced_and_kept(lake: Lake) -> None:
+    plain, lists = {"id": {"type": "integer"}}, {"type": ["array", "null"], "items": {"type": "integer"}}
+    lake.load([{"id": n} for n in range(4)], plain, ["id"])
+    lake.load([{"id": 1, "l": [7]}, {"id": 2, "l": None}], plain | {"l": lists}, ["id"])
+    assert {row["id"]: row["l"] for row in lake.tables.rows("t")} == {0: None, 1: [7], 2: None, 3: None}
+
+
+def test_rows_that_are_copied_keep_their_nulls(lake: Lake) -> None:
+    """PyIceberg reads a null list of structs as an empty one, and such a map too."""
+    members = [{"name": "u", "logicalType": "integer"}]
+    item = {"logicalType": "object", "properties": members}
+    lists = {"name": "l", "logicalType": "array", "items": item}
+    maps = {"name": "m", "logicalType": "map", "map": {"key": {"logicalType": "string"}, "value": item}}
+    inner = {"name": "o", "logicalType": "object", "properties": [lists, maps]}
+    lake.contract([{"name": "id", "logicalType": "integer", "primaryKey": True}, lists, maps, inner])
+    whole = {"l": [{"u": 1}], "m": {"a": {"u": 1}}}
+    empty: dict[str, Any] = {"l": [], "m": {}}
+    null = {"l": None, "m": None}
+    rows = [whole | {"o": null}, empty | {"o": whole}, null | {"o": empty}, null | {"o": None}]
+    lake.load([{"id": n} | row for n, row in enumerate(rows)])
+    lake.load([{"id": 9} | null | {"o": null}, {"id": 0} | null | {"o": None}])
+    expected = [null | {"o": None}, *rows[1:], null | {"o": null}]
+    assert [{k: v for k, v in row.items() if k != "id"} for row in lake.tables.rows("t", "id")] == expected
+    report = lake.load([{"id": n} | row for n, row in enumerate(rows) if n]).as_dict()["streams"][0]
+    assert report["files"] == 0
+
+
 def test_rows_meet_across_changes_of_the_table(lake: Lake) -> None:
     int_ = {
         "name": "id",
