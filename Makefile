@@ -42,6 +42,8 @@ faults: .venv/.dev .venv-meltano/.done ## Strike at every outside call of a run 
 	$(BIN)/python -m tests.faults.sweep sql
 	$(BIN)/python -m tests.faults.sweep nessie
 	$(BIN)/python -m tests.dativo.kills 50
+	$(BIN)/python -m tests.model 2000 sql
+	$(BIN)/python -m tests.model 500 nessie
 
 bench: .venv/.dev ## Quick benchmark: this target against an SDK sink, in one run
 	$(BIN)/python -m benchmarks quick
@@ -57,7 +59,7 @@ docs: .venv/.run ## Write the generated parts of README and docs anew
 
 lock: .venv-tools/.done ## Resolve requirements anew
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-	  --no-emit-index-url pyproject.toml requirements/build.in -o requirements/run.txt
+	  --no-emit-index-url pyproject.toml requirements/build.in -c requirements/bounds.in -o requirements/run.txt
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	  --no-emit-index-url --all-extras --group dev pyproject.toml -c requirements/run.txt -o requirements/dev.txt
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \

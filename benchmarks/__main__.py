@@ -1,4 +1,7 @@
-"""`python -m benchmarks quick | full | commits [N] | data SHAPE N [--bad SHARE]`, from the top folder of a checkout."""
+"""`python -m benchmarks quick | full | upsert [--large] | partitions | commits [N] | data SHAPE N [--bad SHARE]`.
+
+To be run from the top folder of a checkout.
+"""
 
 import argparse
 import sys
@@ -22,7 +25,7 @@ def main() -> int:
         if asked.what == "upsert":
             _upsert(large=asked.large)
             return 0
-        {"quick": _quick, "full": _full}[asked.what]()
+        {"quick": _quick, "full": _full, "partitions": _partitions}[asked.what]()
     except (suite.Failed, Mismatch) as error:
         print(f"benchmark failed: {error}", file=sys.stderr)
         return 1
@@ -36,6 +39,7 @@ def _arguments() -> argparse.Namespace:
     merged = kinds.add_parser("upsert", help="upsert beside PyIceberg's Table.upsert")
     merged.add_argument("--large", action="store_true", help="also into ten million rows")
     kinds.add_parser("full", help="all shapes and peers; writes benchmarks/results/latest.json and docs/benchmarks.md")
+    kinds.add_parser("partitions", help="731 and 1,000 partitions beside none")
     many = kinds.add_parser("commits", help="what the last of many commits to one table costs, beside the first")
     many.add_argument("commits", type=int, nargs="?", default=commits.COMMITS)
     made = kinds.add_parser("data", help="make a stream and print its path")
@@ -57,6 +61,12 @@ def _quick() -> None:
         f"- rates are compared, not times: sdk-sink was given {suite.PEER_RECORDS:,} records, "
         "and start-up is a larger part of its run; the rates with that time taken off are the fairer ones"
     )
+
+
+def _partitions() -> None:
+    results = suite.partitions()
+    _print(results)
+    suite.insist(results)
 
 
 def _full() -> None:

@@ -62,6 +62,7 @@ def full() -> list[Result]:
     for shape in SHAPE_RECORDS:
         results += _shape(shape)
     results += _ours_only()
+    results += partitions()
     return results
 
 
@@ -114,6 +115,14 @@ def _rules() -> list[Result]:
         "types-only", "the same contract without its rules", contract_path=str(data.types_only(clean.contract))
     )
     return alternate("rules", [Entry(types, clean, 3), Entry(ours(), clean, 3), Entry(_DIVERTING, bad, 3)])
+
+
+def partitions(runs: int = 3) -> list[Result]:
+    """A partitioned table beside a plain one: rows of every partition come all the time, the worst order there is."""
+    stream = data.make("ten", 3 * MILLION)
+    days = ours("by-day", "731 partitions or a few more: days of 2024 and 2025", partition_by=["day(created_at)"])
+    buckets = ours("by-bucket", "1,000 partitions", partition_by=["bucket[1000](id)"])
+    return alternate("partitions", [Entry(runner, stream, runs) for runner in (ours(), days, buckets)])
 
 
 def insist(results: Iterable[Result]) -> None:

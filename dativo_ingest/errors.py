@@ -13,8 +13,10 @@ Messages never hold the value of a setting, of a secret or of a record.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 
 class OrchestratorError(Exception):
@@ -67,3 +69,10 @@ class RunError(OrchestratorError):
     """Tap, target or what runs them could not do their work."""
 
     code = "run"
+
+
+def unforeseen(error: Exception) -> OrchestratorError:
+    """Describe a fault of ours by its place, without its text, which may hold a value."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{Path(frame.filename).name}:{frame.lineno}"
+    return OrchestratorError(f"unforeseen {type(error).__name__} at {place}; this is a fault of dativo", "report it")

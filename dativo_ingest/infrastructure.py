@@ -1,4 +1,4 @@
-"""Whether the servers that a job names answer: Nessie, the store, a database's port. What does not is a warning."""
+"""Whether the servers that a job names answer: Nessie, the store, a database's port, a catalog of metadata."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from dativo_ingest.metadata_catalogs.connections import address_of
 from dativo_ingest.ready import Ready
 
 _SECONDS = 3.0
@@ -30,6 +31,8 @@ def addresses(ready: Ready) -> Iterator[tuple[str, str]]:
     for kind, name in (("nessie", "nessie_uri"), ("s3", "s3_endpoint")):
         if value := ready.settings.get(name):
             yield kind, str(value)
+    if ready.catalog is not None and (address := address_of(ready.catalog)):
+        yield "metadata catalog", address
     connection = ready.source.connection
     if ready.source.type in _DATABASES and connection.get("host"):
         yield "database", f"{connection['host']}:{connection.get('port') or _PORTS[ready.source.type]}"
@@ -39,7 +42,7 @@ def probe(kind: str, address: str) -> Probe:
     """Look at one server, for three seconds at most."""
     if kind == "nessie":
         return Probe(kind, address, _nessie(address))
-    if kind == "s3":
+    if kind in ("s3", "metadata catalog"):
         parts = urlsplit(address if "://" in address else f"http://{address}")
         port = _port(parts.port, 443 if parts.scheme == "https" else 80)
         return Probe(kind, address, _port_problem(parts.hostname or "", port))

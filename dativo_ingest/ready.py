@@ -16,6 +16,7 @@ from dativo_ingest.documents import Document, Way
 from dativo_ingest.errors import ConfigError, Problem
 from dativo_ingest.jobs import JobFile
 from dativo_ingest.meltano import kept
+from dativo_ingest.metadata_catalogs.connections import Connection, connection_of
 from dativo_ingest.models import Job, Target
 from dativo_ingest.places import JobFolder, Places
 from dativo_ingest.recipes import RecipeFile, again, given, read_recipe
@@ -45,7 +46,7 @@ class Context:
 
 @dataclass(frozen=True)
 class Ready:
-    """A job that is ready to run. `settings` are the target's, but for those of a single run."""
+    """A job that is ready to run. `settings` are the target's, but for those of a run; `catalog` is one of metadata."""
 
     file: JobFile
     job: Job
@@ -56,6 +57,7 @@ class Ready:
     contracts: ContractSet
     folder: JobFolder
     warnings: tuple[str, ...] = ()
+    catalog: Connection | None = None
 
     @property
     def lookback_days(self) -> int:
@@ -76,7 +78,8 @@ def make_ready(file: JobFile, context: Context) -> Ready:
     target_recipe = _recipe(job.target_connector_path, "target", document, context)
     contracts, asset = _asset(job, document, context)
     target = targets.merged(job, target_recipe, given(job.target))
-    wrong = [*targets.problems(job, target, document), *_cloud(source_recipe, target_recipe, document, context)]
+    catalog, unfit = connection_of(job, document, context.mode, len(contracts.contracts))
+    wrong = [*targets.problems(job, target, document), *_cloud(source_recipe, target_recipe, document, context), *unfit]
     if wrong:
         raise ConfigError(wrong)
     columns = _columns(contracts, target)
@@ -98,6 +101,7 @@ def make_ready(file: JobFile, context: Context) -> Ready:
         contracts,
         folder,
         tuple(warnings + targets.warnings(target) + _left_out(job, settings)),
+        catalog,
     )
 
 
@@ -206,8 +210,6 @@ def _left_out(job: Job, settings: Mapping[str, object]) -> list[str]:
         found.append("no catalog is named: the tenant's tables are listed in catalog.db in the state directory")
     if job.source.rate_limits:
         found.append("source.rate_limits changes nothing: taps keep to the limits that servers tell them")
-    if job.catalog is not None:
-        found.append(f"nothing is pushed to the metadata catalog ({job.catalog.type}): that is not built yet")
     if job.plugins:
         found.append("no plugins are run; 'plugins' changes nothing")
     return found

@@ -17,6 +17,7 @@ from dativo_ingest.errors import LockedError, OrchestratorError, RunError
 from dativo_ingest.events import Events
 from dativo_ingest.mapping import mapper_of
 from dativo_ingest.meltano import Run, clean, command, environment_of, find_meltano, program_environment, write_project
+from dativo_ingest.metadata_catalogs.pushing import push
 from dativo_ingest.places import Places
 from dativo_ingest.plugin_logs import PluginLogs
 from dativo_ingest.ready import Ready
@@ -54,6 +55,8 @@ def run_job(ready: Ready, around: Surroundings, events: Events) -> dict[str, Any
         problem = f"the job's folder cannot be used ({error.strerror}): check the state directory"
         attempt = Attempt(exit_codes.FAILURE, "state", problem)
     report = _report(ready, attempt, run_id, tries, started, time.monotonic() - began)
+    if attempt.code < exit_codes.FAILURE:
+        push(ready, attempt.report, around.environment, around.stop, events)
     _say_end(report, events)
     return report
 

@@ -16,7 +16,7 @@ from dativo_ingest.places import Places
 from dativo_ingest.ready import Context, Ready, make_ready
 from dativo_ingest.recipes import read_registry
 from dativo_ingest.runner import load_scheduled_jobs
-from dativo_ingest.secrets import Secrets, load_secrets
+from dativo_ingest.secrets import SIGNED_IN_WITH, Secrets, load_secrets
 from dativo_ingest.variables import Variables
 from tap_adapters.registry import Registry
 
@@ -144,7 +144,8 @@ def _variables(secrets: Secrets, options: Options, events: Events) -> Variables:
     patterns = [p.strip() for p in allowed.split(",") if p.strip()] if allowed is not None else None
     if patterns is None and options.mode == "cloud":
         patterns = []
-    return Variables(secrets.variables, options.environment, patterns, events.redactor.learn)
+    hidden = SIGNED_IN_WITH.get(options.secret_manager or "", frozenset())
+    return Variables(secrets.variables, options.environment, patterns, events.redactor.learn, hidden)
 
 
 def _made_ready(one: JobFile | Unusable, contexts: Mapping[str, Context], events: Events) -> Prepared:

@@ -54,8 +54,9 @@ class Variables:
     Attributes:
         tenant: variables from the tenant's secrets.
         environment: of this process.
-        allowed: names or globs that may come from the environment; None for all but secrets.
+        allowed: names or globs that may come from the environment; None for all but secrets and `hidden`.
         told: takes each value that must not be shown.
+        hidden: names that only `allowed` shows.
 
     """
 
@@ -63,6 +64,7 @@ class Variables:
     environment: Mapping[str, str]
     allowed: Sequence[str] | None = None
     told: Callable[[str], None] = field(default=lambda _value: None)
+    hidden: frozenset[str] = frozenset()
 
     def find(self, name: str) -> str | None:
         """Return the value of a variable; one that is set to nothing is unset."""
@@ -75,7 +77,9 @@ class Variables:
         """Whether a name may be taken from the environment."""
         if withheld(name):
             return False
-        return self.allowed is None or any(fnmatchcase(name, pattern) for pattern in self.allowed)
+        if self.allowed is None:
+            return name not in self.hidden
+        return any(fnmatchcase(name, pattern) for pattern in self.allowed)
 
 
 def expanded(values: Any, document: Document, variables: Variables, fields: Sequence[str]) -> Any:

@@ -6,7 +6,7 @@ compared. Rows that are the same stay where they are, as do those that the epoch
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 
     from target_dativo_iceberg.activation import Activation
     from target_dativo_iceberg.tables import Destination, Store
+
+# Rows that are hashed at once: each call of Arrow costs as much as some thousand values.
+HASHED_ROWS = 16_384
+HASHED_BYTES = 16 << 20
 
 
 class Merging:
@@ -192,20 +196,36 @@ class Merging:
 
     def _compared(self, part: Part, file: StoredFile, group: int, places: pa.Array, members: pa.Array) -> _Compared:
         """Compare the rows found with what the epoch has for their keys."""
-        met = RowMarks()
-        met.add(places)
-        first, second, deleted, row = [], [], [], 0
-        for batch in file.batches(group, self._schema):
-            own = self._typed(batch.filter(met.mask(row, batch.num_rows)))
+        first, second, deleted = [], [], []
+        for batch in self._met(file, group, places):
+            own = self._typed(batch)
             halves = self._rows.digests(own)
             first.append(halves[0])
             second.append(halves[1])
             if part.deleted_at is not None:
                 deleted.append(own.column(named(self._destination, DELETED_AT)).is_valid())
-            row += batch.num_rows
         ours = [half.take(members) for half in part.digests]
         same = pc.and_(pc.equal(_joined(first), ours[0]), pc.equal(_joined(second), ours[1]))
         return _Compared(same, pa.concat_arrays(deleted) if deleted else None)
+
+    def _met(self, file: StoredFile, group: int, places: pa.Array) -> Iterator[pa.RecordBatch]:
+        """Read some rows of a row group, as many at once as are hashed well together."""
+        met = RowMarks()
+        met.add(places)
+        held: list[pa.RecordBatch] = []
+        row = rows = size = 0
+        for batch in file.batches(group, self._schema):
+            own = batch.filter(met.mask(row, batch.num_rows))
+            row += batch.num_rows
+            if own.num_rows:
+                held.append(own)
+                rows += own.num_rows
+                size += own.nbytes
+            if rows >= HASHED_ROWS or size >= HASHED_BYTES:
+                yield pa.concat_batches(held)
+                held, rows, size = [], 0, 0
+        if held:
+            yield pa.concat_batches(held)
 
     def _typed(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return rows of a file as the epoch's rows are: the types of the table's own files."""

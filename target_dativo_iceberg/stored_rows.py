@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import FileScanTask, Table
 
-_BATCH_ROWS = 16_384
+# Rows and bytes, before encoding, that are read at once.
+_BATCH_ROWS = 65_536
+_BATCH_BYTES = 8 << 20
 
 
 class StoredFile:
@@ -77,15 +79,21 @@ class StoredFile:
             yield number, start
             start += self._parquet.metadata.row_group(number).num_rows
 
+    def _rows_at_once(self, group: int) -> int:
+        found = self._parquet.metadata.row_group(group)
+        fitting = _BATCH_BYTES * found.num_rows // max(1, found.total_byte_size)
+        return int(min(_BATCH_ROWS, max(1, fitting)))
+
     def batches(self, group: int, schema: Schema) -> Iterator[pa.RecordBatch]:
-        """Read a row group in batches of some thousand rows, with the columns of a schema of the table."""
+        """Read a row group in batches of some megabytes, with the columns of a schema of the table."""
         # A list or map is chosen by what is in it: PyIceberg refuses to choose it by its own id.
         ids = {i for i in schema.field_ids if not isinstance(schema.find_type(i), ListType | MapType)}
         own = prune_columns(self._schema, ids, select_full_types=False)
         spec = self._table.specs().get(self.file.spec_id)
         missing = _get_column_projection_values(self.file, schema, self._table.schema(), spec, self._schema.field_ids)
         names = [column.name for column in own.columns]
-        for batch in self._parquet.iter_batches(_BATCH_ROWS, row_groups=[group], columns=names, use_threads=False):
+        rows = self._rows_at_once(group)
+        for batch in self._parquet.iter_batches(rows, row_groups=[group], columns=names, use_threads=False):
             yield _to_requested_schema(
                 schema,
                 own,

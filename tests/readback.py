@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,24 @@ def connect() -> duckdb.DuckDBPyConnection:
     con.execute("SET TimeZone='UTC'")
     con.execute("LOAD avro")
     con.execute("LOAD iceberg")
+    return con
+
+
+def cursor() -> duckdb.DuckDBPyConnection:
+    """A connection to a DuckDB that all readers of this process share: loading the extensions takes half a second.
+
+    Nothing may be attached or set globally on it; who does that calls `connect`.
+    """
+    con = _shared().cursor()
+    con.execute("SET TimeZone='UTC'")
+    return con
+
+
+@cache
+def _shared() -> duckdb.DuckDBPyConnection:
+    con = connect()
+    # A file that a test writes anew is read anew.
+    con.execute("SET enable_external_file_cache=false")
     return con
 
 
@@ -61,13 +80,13 @@ class Tables:
         import re
 
         text = re.sub(r"\{([\w.]+)\}", lambda m: Scan()[m[1]], query)
-        with connect() as con:
+        with cursor() as con:
             return con.execute(text).fetchall()
 
     def rows(self, table: str, order: str | None = None) -> list[dict[str, Any]]:
         """All rows of a table as dicts."""
         name = table if "." in table else f"default.{table}"
-        with connect() as con:
+        with cursor() as con:
             result = con.execute(
                 f"SELECT * FROM iceberg_scan('{self.pointers()[name]}')" + (f" ORDER BY {order}" if order else "")
             )

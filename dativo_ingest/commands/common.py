@@ -41,7 +41,7 @@ def add_job_options(parser: argparse.ArgumentParser, *, required: bool = True, r
     parser.add_argument(
         "--secret-manager-config",
         metavar="FILE|JSON",
-        help="settings of vault or gcp (default: $DATIVO_SECRET_MANAGER_CONFIG)",
+        help="settings of vault, aws or gcp (default: $DATIVO_SECRET_MANAGER_CONFIG)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 

@@ -5,17 +5,15 @@ from __future__ import annotations
 import argparse
 import signal
 import threading
-import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from dativo_ingest import exit_codes
 from dativo_ingest.commands.common import add_job_options, options_of, print_json, print_table, private_umask, said
-from dativo_ingest.errors import ConfigError, OrchestratorError
+from dativo_ingest.errors import ConfigError, OrchestratorError, unforeseen
 from dativo_ingest.events import Events
 from dativo_ingest.run import Surroundings, run_job
 from dativo_ingest.startup import Options, Prepared, start
@@ -67,7 +65,8 @@ def _one(one: Prepared, around: Surroundings) -> Report:
         try:
             return run_job(one.ready, around, one.events)
         except Exception as error:  # the other jobs go on, whatever fault of ours this is
-            one = replace(one, error=_unforeseen(error, one.events))
+            one = replace(one, error=unforeseen(error))
+            one.events.error("job_error", str(one.error), cause=OrchestratorError.code)
     problems = one.error.problems if isinstance(one.error, ConfigError) else ()
     return {
         "job": one.file.name if one.file else one.path.stem,
@@ -79,15 +78,6 @@ def _one(one: Prepared, around: Surroundings) -> Report:
         "problems": [str(problem) for problem in problems],
         "target": {},
     }
-
-
-def _unforeseen(error: Exception, events: Events) -> OrchestratorError:
-    """Describe a fault of ours by its place, without its text, which may hold a value."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    place = f"{Path(frame.filename).name}:{frame.lineno}"
-    found = OrchestratorError(f"unforeseen {type(error).__name__} at {place}; this is a fault of dativo", "report it")
-    events.error("job_error", str(found), cause=found.code)
-    return found
 
 
 def _row(report: Report) -> Sequence[object]:

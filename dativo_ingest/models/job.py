@@ -113,7 +113,7 @@ class Logging(Shape):
 
 
 class MetadataCatalog(Shape):
-    """A catalog of metadata beside the tables. It is read and checked; nothing is pushed to it yet."""
+    """A catalog of metadata beside the tables, told of them after a run (docs/metadata-catalogs.md)."""
 
     type: Literal["openmetadata", "aws_glue", "databricks_unity", "nessie"]
     connection: Free

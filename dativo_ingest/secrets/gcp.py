@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from dativo_ingest.asking import SECONDS, Server
 from dativo_ingest.errors import OrchestratorError
-from dativo_ingest.secrets.asking import SECONDS, Server, refused
-from dativo_ingest.secrets.bundle import Secrets, parsed
-from dativo_ingest.secrets.settings import GcpSecret, GcpSettings, placed, settings
+from dativo_ingest.secrets.asking import name_of, refused
+from dativo_ingest.secrets.bundle import Secrets
+from dativo_ingest.secrets.gathering import gathered, insist
+from dativo_ingest.secrets.settings import GcpSecret, GcpSettings, settings
 
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 _SIGN_IN = "setting 'credentials_file', or GOOGLE_APPLICATION_CREDENTIALS"
@@ -28,53 +30,19 @@ def from_gcp(tenant: str, environment: Mapping[str, str], config: str | None, to
     project = wanted.project_id or environment.get("GOOGLE_CLOUD_PROJECT", "")
     if not project:
         raise refused("gcp", "has no project", "setting 'project_id', or set GOOGLE_CLOUD_PROJECT")
-    if not wanted.secrets and wanted.bundle_secret_id_template is None:
-        raise refused("gcp", "is asked for nothing", "settings 'secrets' and 'bundle_secret_id_template'")
-    given = [wanted.bundle_secret_id_template, wanted.secret_id_template, *(one.id for one in wanted.secrets)]
-    if len({one.partition("{tenant}")[0] for one in given if one}) > 1:
-        which = "'secret_id_template', 'bundle_secret_id_template' and 'id': the same text before {tenant}"
-        raise refused("gcp", "has templates by which two tenants could share a place", which)
+    insist("gcp", wanted)
     token = _token(wanted.credentials_file)
     told(token)
     headers = {"Authorization": f"Bearer {token}"}
-    with Server("gcp", wanted.endpoint, "setting 'endpoint'") as server:
+    with Server(name_of("gcp"), wanted.endpoint, "setting 'endpoint'") as server:
 
-        def ask(place: str, version: str | int) -> bytes | None:
+        def ask(place: str, entry: GcpSecret | None) -> bytes | str:
+            version = entry.version if entry and entry.version else wanted.version
             path = f"projects/{quote(project)}/secrets/{quote(place, safe='')}/versions/{version}:access"
-            return _payload(place, *server.ask("GET", f"/v1/{path}", headers))
+            payload = _payload(place, *server.ask("GET", f"/v1/{path}", headers))
+            return f"gcp has no secret '{place}' in version '{version}'" if payload is None else payload
 
-        return _gathered(tenant, wanted, ask)
-
-
-def _gathered(tenant: str, wanted: GcpSettings, ask: Callable[[str, str | int], bytes | None]) -> Secrets:
-    """Ask for the bundle and for each secret; a secret goes before a bundle's member of its name."""
-    values: dict[str, Any] = {}
-    warnings = []
-    for place, entry, form in _places(tenant, wanted):
-        version = entry.version if entry and entry.version else wanted.version
-        payload = ask(place, version)
-        if payload is None:
-            warnings.append(f"gcp has no secret '{place}' in version '{version}'")
-            continue
-        try:
-            found = parsed(payload.decode("utf-8"), form)
-        except ValueError:
-            warnings.append(f"secret '{place}' of gcp is not {form or 'UTF-8 text'}; it is left out")
-            continue
-        if entry is not None:
-            values[entry.name] = found
-        elif isinstance(found, dict):
-            values |= found
-        else:
-            warnings.append(f"bundle '{place}' of gcp is no JSON object; it is left out")
-    return Secrets(values, tuple(warnings))
-
-
-def _places(tenant: str, wanted: GcpSettings) -> Iterator[tuple[str, GcpSecret | None, str]]:
-    if wanted.bundle_secret_id_template is not None:
-        yield placed(wanted.bundle_secret_id_template, tenant), None, wanted.bundle_format
-    for entry in wanted.secrets:
-        yield placed(entry.id or wanted.secret_id_template, tenant, entry.name), entry, entry.format or ""
+        return gathered("gcp", tenant, wanted, wanted.secrets, ask)
 
 
 def _payload(place: str, status: int, answer: dict[str, Any]) -> bytes | None:

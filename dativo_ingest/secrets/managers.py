@@ -1,4 +1,4 @@
-"""Secret managers by name; those of environment and file system are here. AWS's is not built and refused by name."""
+"""Secret managers by name; those of environment and file system are here."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dativo_ingest.errors import OrchestratorError
+from dativo_ingest.secrets.aws import from_aws
 from dativo_ingest.secrets.bundle import FORMATS, Secrets, parsed
 from dativo_ingest.secrets.gcp import from_gcp
 from dativo_ingest.secrets.settings import OPTION
@@ -19,6 +20,8 @@ _SHARED = ("GLOBAL", "ALL")
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _SUFFIX_FORMS = {".json": "json", ".env": "env"}
 MANAGERS = ("env", "filesystem", "vault", "aws", "gcp")
+SIGNED_IN_WITH = {"aws": frozenset({"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"})}
+"""Variables by manager that open all tenants' secrets, and are other servers' too: an operator may allow them."""
 
 
 def load_secrets(
@@ -36,7 +39,7 @@ def load_secrets(
         environment: of this process.
         folder: of `filesystem`, with a folder for each tenant.
         manager: one of MANAGERS; None takes the environment's, and the file system's over them where there is a folder.
-        config: settings of vault or gcp: a path, or JSON.
+        config: settings of vault, aws or gcp: a path, or JSON.
         told: takes what a manager is signed in with; the secrets themselves are the caller's to hide.
 
     Raises:
@@ -47,12 +50,13 @@ def load_secrets(
         "env": lambda: from_environment(tenant, environment),
         "filesystem": lambda: from_folder(tenant, folder, environment),
         "vault": lambda: from_vault(tenant, environment, config, told),
+        "aws": lambda: from_aws(tenant, environment, config, told),
         "gcp": lambda: from_gcp(tenant, environment, config, told),
     }
     if config and manager in (None, "env", "filesystem"):
         raise OrchestratorError(
             f"secret manager '{manager or 'env'}' has no settings",
-            f"leave out {OPTION} (DATIVO_SECRET_MANAGER_CONFIG), or say --secret-manager vault or gcp",
+            f"leave out {OPTION} (DATIVO_SECRET_MANAGER_CONFIG), or say --secret-manager vault, aws or gcp",
         )
     if manager is None:
         found = [readers["env"]()] + ([readers["filesystem"]()] if folder is not None else [])
@@ -61,8 +65,7 @@ def load_secrets(
             tuple(warning for one in found for warning in one.warnings),
         )
     if manager not in readers:
-        known = "it is not built yet" if manager in MANAGERS else "it is not known"
-        raise OrchestratorError(f"secret manager '{manager}': {known}", f"use {', '.join(readers)}")
+        raise OrchestratorError(f"secret manager '{manager}' is not known", f"use {', '.join(MANAGERS)}")
     return readers[manager]()
 
 

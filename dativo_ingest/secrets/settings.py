@@ -7,7 +7,7 @@ must begin as no tenant's name goes on: else `key` of `acme-eu` and `eu-key` of 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -69,9 +69,11 @@ def _whole(value: str) -> str:
 
 Place = Annotated[str, AfterValidator(_path)]
 Template = Annotated[str, AfterValidator(_template)]
+Each = Annotated[Template, AfterValidator(_named)]
 Whole = Annotated[Template, AfterValidator(_whole)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$")]
 Version = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$")] | Annotated[int, Field(ge=1)]
+Stage = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_+=.@-]{1,256}$")]
 Format = Literal["json", "env", "text", "raw"]
 
 
@@ -98,26 +100,55 @@ class VaultSettings(Shape):
     ca_cert: str = ""
 
 
-class GcpSecret(Shape):
+class Entry(Shape):
     """One secret: its name for jobs, and where it lies if the common template does not say so."""
 
     name: Name
-    id: Annotated[Template, AfterValidator(_flat)] | None = None
+    id: Template | None = None
     format: Format | None = None
+
+
+class Templates(Shape):
+    """Where a manager that has secrets by name has those of a tenant: single ones, and a bundle of many."""
+
+    secret_id_template: Each = "{tenant}/{name}"  # noqa: S105
+    secrets: Sequence[Entry] = ()
+    bundle_secret_id_template: Whole | None = None
+    bundle_format: Literal["json", "env"] = "json"
+
+
+class GcpSecret(Entry):
+    """One secret of Google's."""
+
+    id: Annotated[Template, AfterValidator(_flat)] | None = None
     version: Version | None = None
 
 
-class GcpSettings(Shape):
+class GcpSettings(Templates):
     """Google Secret Manager."""
 
     project_id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9.:-]*$")] = ""
-    secret_id_template: Annotated[Template, AfterValidator(_named), AfterValidator(_flat)] = "{tenant}--{name}"  # noqa: S105
+    secret_id_template: Annotated[Each, AfterValidator(_flat)] = "{tenant}--{name}"  # noqa: S105
     secrets: list[GcpSecret] = Field(default_factory=list)
     bundle_secret_id_template: Annotated[Whole, AfterValidator(_flat)] | None = None
-    bundle_format: Literal["json", "env"] = "json"
     version: Version = "latest"
     credentials_file: str = ""
     endpoint: str = "https://secretmanager.googleapis.com"
+
+
+class AwsSecret(Entry):
+    """One secret of AWS's, whose id may be an ARN; without stage and version its current one."""
+
+    version_stage: Stage | None = None
+    version_id: Stage | None = None
+
+
+class AwsSettings(Templates):
+    """AWS Secrets Manager."""
+
+    region_name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]*$")] = ""
+    secrets: list[AwsSecret] = Field(default_factory=list)
+    endpoint_url: str = ""
 
 
 class _Operators(Variables):

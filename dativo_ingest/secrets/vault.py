@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from dativo_ingest.secrets.asking import Server, refused
+from dativo_ingest.asking import Server
+from dativo_ingest.secrets.asking import name_of, refused
 from dativo_ingest.secrets.bundle import Secrets, parsed
 from dativo_ingest.secrets.settings import VaultSettings, placed, settings
 
@@ -23,7 +24,7 @@ def from_vault(tenant: str, environment: Mapping[str, str], config: str | None, 
     if not address:
         raise refused("vault", "has no address", "setting 'address', or set VAULT_ADDR")
     verify = wanted.ca_cert or environment.get("VAULT_CACERT", "")
-    with Server("vault", address, "settings 'address' and 'ca_cert'", verify) as server:
+    with Server(name_of("vault"), address, "settings 'address' and 'ca_cert'", verify) as server:
         vault = _Vault(server, wanted, environment, told)
         return vault.secrets(tenant)
 

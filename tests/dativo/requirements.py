@@ -143,10 +143,12 @@ ROWS: dict[str, dict[str, list[str]]] = {
     "8.4": {
         "secrets of the file system": [f"{TENANTS}the_folder_of_secrets_of_the_handoff"],
         "secrets of the environment": [f"{TENANTS}secrets_of_the_environment"],
-        "the managers of section 1.10: vault, gcp": [
+        "the managers of section 1.10: vault, aws, gcp": [
             f"{MANAGERS}a_tenant_reads_its_own_path_of_vault",
             f"{MANAGERS}paths_below_the_tenants_and_a_sign_in_by_approle",
             f"{MANAGERS}a_tenant_reads_its_own_secrets_of_google",
+            f"{MANAGERS}a_tenant_reads_its_own_secrets_of_aws",
+            f"{MANAGERS}a_run_with_a_key_of_aws",
             f"{MANAGERS}a_run_with_a_key_of_vault",
         ],
         "variables in values": [f"{TENANTS}the_folder_of_secrets_of_the_handoff"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +13,10 @@ from typing import Any
 import pytest
 
 from dativo_ingest.errors import OrchestratorError
-from dativo_ingest.secrets import Secrets, load_secrets
+from dativo_ingest.secrets import SIGNED_IN_WITH, Secrets, load_secrets
 from dativo_ingest.variables import Variables
 from tests.dativo.project import Project
+from tests.dativo.secrets_manager import KEY, REGION, SECRET, TOKEN, SecretsManager
 from tests.dativo.vault import ROLE, ROOT, SECRET_ID, Vault
 from tests.google.fixtures import google
 from tests.google.server import Google
@@ -28,6 +30,26 @@ def vault() -> Iterator[Vault]:
     server = Vault()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[SecretsManager]:
+    """The server, and an environment that signs in to it and to nothing else."""
+    server = SecretsManager()
+    for name, value in signed_in(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    yield server
+    server.stop()
+
+
+def signed_in(folder: Path) -> dict[str, str]:
+    return {
+        "AWS_ACCESS_KEY_ID": KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": str(folder / "config"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(folder / "credentials"),
+    }
 
 
 def read(manager: str, config: Any, tenant: str = "acme", told: list[str] | None = None, **environment: str) -> Secrets:
@@ -173,6 +195,100 @@ def test_what_google_refuses(google: Google, tmp_path: Path, monkeypatch: pytest
     assert refusal("gcp", config).endswith("needs the package google-auth: pip install 'target-dativo-iceberg[google]'")
 
 
+def of_aws(server: SecretsManager, *secrets: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return {"region_name": REGION, "endpoint_url": server.url, "secrets": list(secrets)} | changes
+
+
+def test_a_tenant_reads_its_own_secrets_of_aws(
+    aws: SecretsManager, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setenv("AWS_SESSION_TOKEN", TOKEN)
+    aws.token = TOKEN
+    aws.secrets = {
+        "acme/stripe": {"AWSCURRENT": "sk_new_canary\n", "AWSPREVIOUS": "sk_old_canary", "v" * 32: "sk_first_canary"},
+        "acme/db": b"USER=canary\n",
+        "acme/broken": "{canary",
+        "acme/old": None,
+        "acme/all": '{"stripe": "of the bundle", "other": "canary"}',
+        "globex/stripe": "of-globex",
+    }
+    secrets: list[dict[str, Any]] = [
+        {"name": "stripe"},
+        {"name": "before", "id": "{tenant}/stripe", "version_stage": "AWSPREVIOUS", "format": "raw"},
+        {"name": "first", "id": "{tenant}/stripe", "version_id": "v" * 32},
+        {"name": "pending", "id": "{tenant}/stripe", "version_stage": "AWSPENDING"},
+        {"name": "db", "format": "env"},
+        {"name": "broken", "format": "json"},
+        {"name": "old"},
+        {"name": "none"},
+    ]
+    config = of_aws(aws, *secrets, bundle_secret_id_template="{tenant}/all")
+    told: list[str] = []
+    found = read("aws", config, told=told)
+    assert found.values == {
+        "stripe": "sk_new_canary",
+        "other": "canary",
+        "before": "sk_old_canary",
+        "first": "sk_first_canary",
+        "db": {"USER": "canary"},
+    }
+    assert found.warnings == (
+        "aws has no secret 'acme/stripe' in VersionStage 'AWSPENDING'",
+        "secret 'acme/broken' of aws is not json; it is left out",
+        "secret 'acme/old' of aws cannot be read in its present state, as one that is to be deleted",
+        "aws has no secret 'acme/none'",
+    )
+    assert told == [KEY, SECRET, TOKEN]
+    assert read("aws", of_aws(aws, secrets[0], region_name=""), "globex", AWS_REGION=REGION).values == {
+        "stripe": "of-globex"
+    }
+    # The key's name is no secret, and stands in each request.
+    assert not [text for text in caplog.messages if "canary" in text]
+
+
+def test_what_aws_refuses(aws: SecretsManager, monkeypatch: pytest.MonkeyPatch) -> None:
+    aws.secrets = {"acme/x": "canary"}
+    config = of_aws(aws, {"name": "x"})
+    assert "has no region: set its region, or AWS_REGION" in refusal("aws", config | {"region_name": ""})
+    assert "is asked for nothing: check settings 'secrets'" in refusal("aws", of_aws(aws))
+    mixed = config | {"bundle_secret_id_template": "a/{tenant}"}
+    assert "two tenants could share a place" in refusal("aws", mixed)
+    aws.refused = {"acme/x"}
+    assert "refuses 'acme/x' (AccessDeniedException): check the policy of the sign-in" in refusal("aws", config)
+    aws.token = "another"
+    assert "cannot be signed in to (ExpiredTokenException): check the credentials" in refusal("aws", config)
+    aws.token = ""
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong-canary")
+    assert "cannot be signed in to (InvalidSignatureException)" in refusal("aws", config)
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    assert "cannot be signed in to (PartialCredentialsError)" in refusal("aws", config)
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    assert "cannot be signed in to (NoCredentialsError)" in refusal("aws", config)
+    monkeypatch.setenv("AWS_PROFILE", "canary")
+    assert "cannot be signed in to (ProfileNotFound)" in refusal("aws", config)
+    monkeypatch.setitem(sys.modules, "botocore.session", None)
+    assert refusal("aws", config).endswith("needs the package botocore: pip install 'target-dativo-iceberg[aws]'")
+
+
+def test_aws_is_asked_again_for_what_may_pass_and_not_for_ever(
+    aws: SecretsManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dativo_ingest.aws.SECONDS", (1.0, 0.2))
+    aws.secrets = {"acme/x": "y"}
+    config = of_aws(aws, {"name": "x"})
+    aws.answers = [(400, "ThrottlingException")]
+    assert read("aws", config).values == {"x": "y"}
+    aws.answers = [(0, "slow"), (503, "InternalServiceError"), (400, "ThrottlingException")]
+    assert "fails (ThrottlingException): check the service" in refusal("aws", config)
+    aws.answers = [(0, "slow")] * 3
+    assert "does not answer (ReadTimeoutError): check settings 'region_name'" in refusal("aws", config)
+    assert (len(aws.asked), aws.answers) == (8, [])
+    assert "does not answer (ValueError)" in refusal("aws", config | {"endpoint_url": "canary"})
+    aws.answers = [(307, "canary of/the service")]
+    assert "refuses 'acme/x' (status 307)" in refusal("aws", config)
+
+
 @pytest.mark.parametrize(
     ("manager", "config", "says"),
     [
@@ -196,6 +312,17 @@ def test_what_google_refuses(google: Google, tmp_path: Path, monkeypatch: pytest
             {"secrets": [{"name": "a", "id": "globex--canary"}]},
             "'secrets[0].id' is not right: it must have {tenant}",
         ),
+        ("aws", {"secret_id_template": "{tenant}-{name}"}, "write / or -- behind {tenant}"),
+        ("aws", {"secret_id_template": "{tenant}/all"}, "it must have {name}"),
+        ("aws", {"bundle_secret_id_template": "{tenant}/{name}"}, "it is one place, which has no {name}"),
+        (
+            "aws",
+            {"secrets": [{"name": "a", "id": "globex/canary"}]},
+            "'secrets[0].id' is not right: it must have {tenant}",
+        ),
+        ("aws", {"secrets": [{"name": "../canary"}]}, "'secrets[0].name' is not right"),
+        ("aws", {"secrets": [{"name": "a", "version": "canary"}]}, "key 'secrets[0].version' is unknown"),
+        ("aws", {"region_name": "eu/canary"}, "'region_name' is not right"),
         ("env", {"address": "canary"}, "secret manager 'env' has no settings: leave out --secret-manager-config"),
     ],
 )
@@ -207,6 +334,42 @@ def test_no_job_can_name_what_managers_are_signed_in_with() -> None:
     environment = {name: "x" for name in ("VAULT_TOKEN", "VAULT_SECRET_ID", "DATIVO_SECRET_MANAGER_CONFIG", "PGUSER")}
     seen = Variables({}, environment, ["*"])
     assert {name for name in environment if seen.find(name)} == {"PGUSER"}
+
+
+def test_no_job_can_name_the_key_that_aws_is_signed_in_with_unless_it_is_allowed() -> None:
+    environment = {"AWS_SECRET_ACCESS_KEY": "of-the-operator", "AWS_REGION": "eu"}
+    hidden = SIGNED_IN_WITH["aws"]
+    assert Variables({}, environment, hidden=hidden).find("AWS_SECRET_ACCESS_KEY") is None
+    assert Variables({}, environment, hidden=hidden).find("AWS_REGION") == "eu"
+    assert (
+        Variables({}, environment, ["AWS_SECRET_*"], hidden=hidden).find("AWS_SECRET_ACCESS_KEY") == "of-the-operator"
+    )
+    assert (
+        Variables({"AWS_SECRET_ACCESS_KEY": "own"}, environment, hidden=hidden).find("AWS_SECRET_ACCESS_KEY") == "own"
+    )
+
+
+@pytest.mark.timeout(300)
+def test_a_run_with_a_key_of_aws(project: Project, aws: SecretsManager, tmp_path: Path) -> None:
+    key = hashlib.sha256(b"canary").hexdigest()
+    aws.secrets = {"acme/PRIVACY_KEY": key, "globex/PRIVACY_KEY": hashlib.sha256(b"other").hexdigest()}
+    project.csv(1, 2)
+    settings = {"privacy_key": "${PRIVACY_KEY}"}
+    job = project.job(target={"settings": settings}, logging={"level": "DEBUG"})
+    project.environment |= signed_in(tmp_path) | {
+        "DATIVO_SECRET_MANAGER": "aws",
+        "DATIVO_SECRET_MANAGER_CONFIG": json.dumps(of_aws(aws, {"name": "PRIVACY_KEY"})),
+    }
+    ended = project.run(job)
+    assert (ended.code, project.ids()) == (0, [1, 2]), ended.err
+    assert [one["SecretId"] for one in aws.asked] == ["acme/PRIVACY_KEY"]
+    files = [file.read_bytes().decode(errors="replace") for file in project.state.rglob("*") if file.is_file()]
+    for text in (ended.err, ended.out, *files):
+        assert not any(secret in text for secret in (key, KEY, SECRET))
+    job = project.job(target={"settings": settings | {"s3_secret_access_key": "${AWS_SECRET_ACCESS_KEY}"}})
+    ended = project.run(job)
+    assert ended.code == 2
+    assert "AWS_SECRET_ACCESS_KEY is not set (at target.settings.s3_secret_access_key): put" in ended.err
 
 
 @pytest.mark.timeout(300)

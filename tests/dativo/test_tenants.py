@@ -153,10 +153,11 @@ def test_a_secret_that_nobody_gives_is_a_failure_before_anything_is_started(proj
     assert ended.code == 2
     (problem,) = ended.json["jobs"][0]["problems"]
     assert problem.endswith("connector 'stripe' needs a secret (api_key) that is not there: set STRIPE_API_KEY")
-    ended = project.run(job, "--secret-manager", "aws")
+    project.environment["DATIVO_SECRET_MANAGER"] = "asw"
+    ended = project.run(job)
     assert (ended.code, ended.said("job_error")) == (
         2,
-        ["secret manager 'aws': it is not built yet: use env, filesystem, vault, gcp"],
+        ["secret manager 'asw' is not known: use env, filesystem, vault, aws, gcp"],
     )
 
 

@@ -1,8 +1,9 @@
 """Numbers the calls that a run of the target makes to the outside, and strikes at one of them.
 
 Only in a child of the tests (`faulty.py` installs it), told by the environment: DATIVO_FAULT is `<mode>:<number>`, the
-modes being fail (instead of the call), kill (before it), do-fail and do-kill (after it); DATIVO_CALLS is a file that
-gets one line for each call.
+modes being fail (instead of the call), kill (before it), do-fail and do-kill (after it), and wait, which holds up the
+first call from there on that is no SQL (SQLite may be locked then) until somebody has opened the pipe DATIVO_GATE;
+DATIVO_CALLS is a file that gets one line for each call.
 """
 
 from __future__ import annotations
@@ -21,17 +22,23 @@ MODES = ("fail", "kill", "do-fail", "do-kill")
 class _Calls:
     """The calls of this process so far."""
 
-    def __init__(self, mode: str, number: int, log: int) -> None:
-        self._mode, self._number, self._log = mode, number, log
+    def __init__(self, mode: str, number: int, log: int, gate: str = "") -> None:
+        self._mode, self._number, self._log, self._gate = mode, number, log, gate
         self._next = itertools.count(1)
         self._lock = threading.Lock()
 
     def through(self, name: str, error: Callable[[], Exception], call: Callable[[], Any]) -> Any:
         """Make one call, or what is to happen to it."""
         with self._lock:
-            struck = next(self._next) == self._number
+            here = next(self._next)
+            if self._mode == "wait" and here == self._number and name.startswith("sql"):
+                self._number += 1
+            struck = here == self._number
             os.write(self._log, f"{name}{' *' if struck else ''}\n".encode())
         if not struck:
+            return call()
+        if self._mode == "wait":
+            os.close(os.open(self._gate, os.O_RDONLY))
             return call()
         if self._mode.startswith("do"):
             call()
@@ -44,7 +51,7 @@ def install(environment: Mapping[str, str]) -> None:
     """Put the numbered calls in place of the real ones."""
     mode, _, number = environment["DATIVO_FAULT"].partition(":")
     log = os.open(environment["DATIVO_CALLS"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    calls = _Calls(mode, int(number), log)
+    calls = _Calls(mode, int(number), log, environment.get("DATIVO_GATE", ""))
     _files(calls)
     _sql(calls)
     _http(calls)

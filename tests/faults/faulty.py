@@ -12,15 +12,14 @@ import socket
 import sys
 from pathlib import Path
 
-from tests.target.warm import serve
+from tests.target.warm import become_program, serve
 
 if __name__ == "__main__":
-    serve(socket.socket(fileno=int(sys.argv[1])))
-    from target_dativo_iceberg.__main__ import main
+    program = serve(socket.socket(fileno=int(sys.argv[1])))
     from tests.faults import calls, clock
 
     if "DATIVO_FAULT" in os.environ:
         calls.install(os.environ)
     if "DATIVO_CLOCK" in os.environ:
         clock.install(Path(os.environ["DATIVO_CLOCK"]))
-    main()
+    become_program(program)

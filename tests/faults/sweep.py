@@ -1,6 +1,6 @@
 """The call sweep: strike at the first call to the outside, then at the second, … until a run ends untouched.
 
-Usage: python -m tests.faults.sweep sql|nessie [commit|branch] [MODE …] [STEP], in the checkout (`make faults`).
+Usage: python -m tests.faults.sweep sql|nessie [commit|branch] [bare|job] [MODE …] [STEP] (`make faults`).
 With STEP, only every STEPth call is struck at.
 """
 
@@ -176,6 +176,7 @@ def main(where: str, *words: str) -> None:
 
     modes = [w for w in words if w in MODES] or MODES
     publishers = [w for w in words if w in PUBLISHERS] or (PUBLISHERS if where == "nessie" else PUBLISHERS[:1])
+    variants = [w for w in words if w in VARIANTS] or VARIANTS
     step = next((int(w) for w in words if w.isdecimal()), 1)
     begun, points = time.monotonic(), 0
     with (
@@ -185,7 +186,7 @@ def main(where: str, *words: str) -> None:
         for publish in publishers:
             calls = sweep.calls(Path(folder) / f"calls-{publish}", publish=publish)
             print(f"{where} {publish}: {len(calls)} calls:", ", ".join(sorted(set(calls))))
-            points += sweep.all(Path(folder), modes, VARIANTS, step, publish=publish)
+            points += sweep.all(Path(folder), modes, variants, step, publish=publish)
     print(f"{where}: {points} points, no row lost, none doubled in a job: {time.monotonic() - begun:.0f} s")
 
 

@@ -26,12 +26,18 @@ Record = Mapping[str, Any]
 
 
 class Lake:
-    """A warehouse, and the settings that every load into it has."""
+    """A warehouse, and the settings that every load into it has.
+
+    Attributes:
+        printed: STATE values of all loads.
+
+    """
 
     def __init__(self, folder: Path, **settings: Any) -> None:
         self.folder = folder
         self.settings: dict[str, Any] = {"warehouse": str(folder / "warehouse"), "namespace": "default"} | settings
         self.tables = Tables(folder / "warehouse")
+        self.printed: list[bytes] = []
 
     def contract(self, properties: Sequence[Mapping[str, Any]], stream: str = "t", **more: Any) -> None:
         """Hold the stream to a contract from now on; `more` are keys of its schema object."""
@@ -60,7 +66,7 @@ class Lake:
         parsed = parse(self.settings | settings)
         documents = load_contracts(parsed.contract_path) if parsed.contract_path else None
         maps = StreamMaps(parsed.mapping) if parsed.mapping else None
-        return Loader(parsed, Contracts(parsed, documents), io.BytesIO(data), lambda _value: None, maps).run()
+        return Loader(parsed, Contracts(parsed, documents), io.BytesIO(data), self.printed.append, maps).run()
 
     @property
     def store(self) -> Store:

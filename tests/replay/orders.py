@@ -15,7 +15,7 @@ from target_dativo_iceberg.replay import main
 from target_dativo_iceberg.report import RunReport
 from target_dativo_iceberg.route import Contracts
 from target_dativo_iceberg.settings import parse
-from tests.readback import Tables, connect
+from tests.readback import Tables, cursor
 
 ANY = {"id": {}, "amount": {}, "code": {}, "note": {}}
 STRICT: list[dict[str, Any]] = [
@@ -55,7 +55,7 @@ class Lake:
 
     def __post_init__(self) -> None:
         self.tables = Tables(self.folder / "warehouse")
-        self._reader = connect()
+        self._reader = cursor()
 
     def close(self) -> None:
         self._reader.close()

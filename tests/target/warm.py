@@ -9,6 +9,7 @@ Run as `python warm.py FD`, FD being a socket: one JSON object a message, with t
 
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
 import json
@@ -16,6 +17,8 @@ import os
 import resource
 import socket
 import sys
+import threading
+from collections.abc import Callable
 from typing import Any
 
 LONGEST = 1 << 20
@@ -74,8 +77,13 @@ def ended(pid: int) -> dict[str, Any]:
     return {"code": os.waitstatus_to_exitcode(status), "peak": usage.ru_maxrss}
 
 
-if __name__ == "__main__":
-    name = serve(socket.socket(fileno=int(sys.argv[1])))
+def become_program(name: str) -> None:
+    """Be the module of a command, from its `main()` to the exit code."""
+    end(lambda: run(name))
+
+
+def run(name: str) -> None:
+    """Run a command's `main` as its console script does."""
     main = importlib.import_module(name).main
     if name == TARGET:
         main()
@@ -83,3 +91,28 @@ if __name__ == "__main__":
         from target_dativo_iceberg.command import program
 
         program(main)
+
+
+def end(main: Callable[[], None]) -> None:
+    """Run; end as the interpreter does, but leave the libraries in memory: to tear them down outlasts a load."""
+    status: Any = 0
+    try:
+        main()
+    except SystemExit as stop:
+        status = stop.code
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    if isinstance(status, str):
+        print(status, file=sys.stderr)
+    code = status if isinstance(status, int) else int(bool(status))
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream and not stream.closed:
+                stream.flush()
+        except OSError:
+            code = 120
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    become_program(serve(socket.socket(fileno=int(sys.argv[1]))))
