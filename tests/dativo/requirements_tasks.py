@@ -16,7 +16,6 @@ from tests.dativo.requirements import (
     RECOVERY,
     RUN,
     SILENT,
-    STARTUP,
     STRATEGIES,
     TENANTS,
     P,
@@ -241,7 +240,9 @@ TASKS: dict[str, dict[str, list[str]]] = {
             "tests/sources/test_postgres.py::test_a_wrong_password_ends_the_tap_and_is_not_shown",
         ],
         "a database that does not answer": [f"{COMMANDS}a_database_port_is_looked_at_where_it_is_configured"],
-        "a metadata catalog that is not there": [f"{STARTUP}a_metadata_catalog_that_is_not_there_changes_no_code"],
+        "a metadata catalog that is not there": [
+            "tests/metadata_catalogs/test_run.py::test_the_exit_code_of_a_run_is_the_loads"
+        ],
         "an empty list of schedules": ["tests/dativo/test_runner.py::test_a_runner_file_without_schedules_is_good"],
         "several streams, two runs on one day, two partitions in a batch, an empty run": [
             f"{P}publish_nessie.py::test_an_epoch_of_twenty_tables_is_one_commit_with_run_versions_and_counts",

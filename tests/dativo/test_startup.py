@@ -102,16 +102,6 @@ def test_cloud_mode_refuses_targets_as_it_does_sources(project: Project, dativo:
     assert dativo("check", "--config", project.job(), "--quick")[0] == 0
 
 
-def test_a_metadata_catalog_that_is_not_there_changes_no_code(project: Project, dativo: Dativo) -> None:
-    project.csv(1)
-    connection = {"host": "http://127.0.0.1:9", "token": "${NOWHERE:-none}"}
-    job = project.job(catalog={"type": "openmetadata", "connection": connection})
-    code, out, _ = dativo("check", "--config", job, "--quick", "--json")
-    assert code == 0
-    warning = "nothing is pushed to the metadata catalog (openmetadata): that is not built yet"
-    assert json.loads(out)["jobs"][0]["warnings"] == [warning]
-
-
 def test_a_server_that_takes_the_call_and_says_nothing_is_not_waited_for(
     project: Project, dativo: Dativo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
