@@ -173,9 +173,14 @@ class Trial(RuleBasedStateMachine):
         if left:
             self._loaded(left)
 
-    @rule(epochs=EPOCHS, theirs=MESSAGES, newer=st.booleans(), at=HELD, ahead=st.booleans())
-    def rival(self, epochs: list[list[Message]], theirs: list[Message], newer: bool, at: int, ahead: bool) -> None:
-        """A run that is held up at some call while another job publishes to the same tables."""
+    @rule(epochs=EPOCHS, theirs=MESSAGES | st.none(), newer=st.booleans(), at=HELD, ahead=st.booleans())
+    def rival(
+        self, epochs: list[list[Message]], theirs: list[Message] | None, newer: bool, at: int, ahead: bool
+    ) -> None:
+        """A run that is held up at some call while another job, or the same one, publishes to the same tables."""
+        if theirs is None:
+            self._twin(epochs, at)
+            return
         self._count("rival")
         # Whose SCHEMA is the later one.
         other = [] if ahead else self.tap.epochs([theirs])
@@ -196,8 +201,7 @@ class Trial(RuleBasedStateMachine):
         assert ended.out == b"".join(epoch.state + b"\n" for epoch in sent), ended.log
         self.publish(sent[done:])
 
-    @rule(epochs=EPOCHS, at=HELD)
-    def twin(self, epochs: list[list[Message]], at: int) -> None:
+    def _twin(self, epochs: list[list[Message]], at: int) -> None:
         """A run that is held up while another one of the same job does its work: it fails, or has not begun before."""
         self._count("twin")
         sent = self._sent(epochs, newer=False)
