@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -29,6 +30,7 @@ _ENTRY = pa.schema(
         ("digest_second", pa.uint64()),
     ]
 )
+_KEY = ("first", "second")
 _MORTAL = _ENTRY.append(pa.field("deleted_at", pa.int64()))
 
 
@@ -86,16 +88,29 @@ class KeptBatches:
 
 
 @dataclass(frozen=True, slots=True)
+class Deletions:
+    """What the rows of a part say of deletion.
+
+    Attributes:
+        at: of each, since when it is deleted, in microseconds since 1970; null if it is not.
+        buried: of each, whether another row deletes it, which comes after it.
+
+    """
+
+    at: pa.Array
+    buried: pa.BooleanArray
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
-    """The last row of each key whose hash is in a range.
+    """The row that counts of each key whose hash is in a range: the last, or the last before the key was deleted.
 
     Attributes:
         run: the keys.
         rows: number of the row of each, in the order of the run.
         digests: the two halves of the digest of each.
-        superseded: numbers of rows that are not the last of their key.
-        deleted_at: of each, since when it is deleted, in microseconds since 1970; null if it is not. None when no row
-            of the table can say so.
+        superseded: numbers of the other rows.
+        deletions: what is said of each key's deletion; None when no row of the table can say so.
 
     """
 
@@ -103,7 +118,7 @@ class Part:
     rows: pa.Array
     digests: tuple[pa.Array, pa.Array]
     superseded: pa.Array
-    deleted_at: pa.Array | None = None
+    deletions: Deletions | None = None
 
 
 class KeyedRows:
@@ -229,17 +244,48 @@ class _Entries:
 
 
 def _part(entries: pa.Table) -> Part:
-    last = entries.group_by(["first", "second"]).aggregate([("row", "max")])
+    chosen = _last(entries)
     superseded = pa.array([], pa.int64())
-    if last.num_rows < entries.num_rows:
-        is_last = pc.is_in(entries.column("row"), value_set=last.column("row_max"))
+    if chosen.num_rows < entries.num_rows:
+        is_last = pc.is_in(entries.column("row"), value_set=chosen.column("row"))
         superseded = entries.column("row").filter(pc.invert(is_last)).combine_chunks()
-        entries = entries.filter(is_last)
-    entries = entries.combine_chunks()
-    first = plain(entries.column("first"))
+    chosen = chosen.combine_chunks()
+    first = plain(chosen.column("first"))
     order = placed(first)
-    run = run_of(first.take(order), plain(entries.column("second")).take(order))
-    rows, *digests = (plain(entries.column(n)).take(order) for n in ("row", "digest_first", "digest_second"))
-    mortal = "deleted_at" in entries.column_names
-    at = plain(entries.column("deleted_at")).take(order) if mortal else None
-    return Part(run, rows, (digests[0], digests[1]), superseded, at)
+    columns = {name: plain(chosen.column(name)).take(order) for name in chosen.column_names}
+    run = run_of(columns["first"], columns["second"])
+    digests = columns["digest_first"], columns["digest_second"]
+    deletions = Deletions(columns["deleted_at"], columns["buried"]) if "deleted_at" in columns else None
+    return Part(run, columns["row"], digests, superseded, deletions)
+
+
+def _last(entries: pa.Table) -> pa.Table:
+    """Return the entry of each key that counts."""
+    if "deleted_at" not in entries.column_names:
+        return _one_of_each(entries, "max")
+    living = _one_of_each(entries.filter(pc.is_null(entries.column("deleted_at"))), "max")
+    dead = entries.filter(pc.is_valid(entries.column("deleted_at")))
+    if dead.num_rows:
+        # The first that deletes the row as it was last; a row that is deleted already is not deleted again.
+        before = living.select([*_KEY, "row"]).rename_columns([*_KEY, "living"])
+        dead = dead.join(before, list(_KEY))
+        dead = dead.filter(pc.fill_null(pc.less(dead.column("living"), dead.column("row")), True))
+        dead = _one_of_each(dead, "min")
+    deaths = dead.filter(pc.is_valid(dead.column("living"))) if dead.num_rows else dead
+    if not deaths.num_rows:
+        found = pa.concat_tables([living, dead.select(_MORTAL.names)])
+        return found.append_column("buried", pa.repeat(pa.scalar(value=False), found.num_rows))
+    deaths = deaths.select([*_KEY, "deleted_at"])
+    living = living.drop_columns(["deleted_at"]).join(deaths, list(_KEY)).select(_MORTAL.names)
+    alone = dead.filter(pc.is_null(dead.column("living"))).select(_MORTAL.names)
+    found = pa.concat_tables([living, alone])
+    buried = pc.and_(found.column("deleted_at").is_valid(), pc.less(pa.arange(0, found.num_rows), living.num_rows))
+    return found.append_column("buried", buried)
+
+
+def _one_of_each(entries: pa.Table, which: Literal["min", "max"]) -> pa.Table:
+    """Return the first or the last entry of each key."""
+    found = entries.group_by(_KEY).aggregate([("row", which)])
+    if found.num_rows == entries.num_rows:
+        return entries
+    return entries.filter(pc.is_in(entries.column("row"), value_set=found.column(f"row_{which}")))

@@ -7,6 +7,7 @@ compared. Rows that are the same stay where they are, as do those that the epoch
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -18,9 +19,9 @@ from target_dativo_iceberg.contract.record_metadata import DELETED_AT
 from target_dativo_iceberg.contract.rules.key_words import Keys
 from target_dativo_iceberg.files import FileForm, FileTarget
 from target_dativo_iceberg.key_bounds import KeyBounds
-from target_dativo_iceberg.keyed_rows import KeyedRows, Part
+from target_dativo_iceberg.keyed_rows import Deletions, KeyedRows, Part
 from target_dativo_iceberg.retirement import Retired, named, retire
-from target_dativo_iceberg.rewriting import Merged, Rewriting
+from target_dativo_iceberg.rewriting import Dying, Merged, Rewriting
 from target_dativo_iceberg.row_groups import RowGroups
 from target_dativo_iceberg.row_marks import RowMarks
 from target_dativo_iceberg.stored_rows import StoredFile, stored, tasks_of
@@ -72,6 +73,7 @@ class Merging:
         self._hard = destination.settings.hard_delete
         self._rewriting = Rewriting(table, self._schema, target, named(destination, DELETED_AT)) if table else None
         self._left_out = RowMarks()
+        self._buried = Dying()
         self._kept: dict[str, RowMarks] = {}
         self._updated = self._unchanged = 0
         self._retired = Retired()
@@ -86,7 +88,10 @@ class Merging:
         tasks = self._candidates()
         for part in self._rows.parts():
             self._left_out.add(part.superseded)
-            self._left_out.add(part.rows.filter(self._match(part, tasks)))
+            settled = self._match(part, tasks)
+            self._left_out.add(part.rows.filter(settled))
+            if part.deletions is not None:
+                self._bury(part, part.deletions, settled)
         if self._rewriting is not None and self._table is not None and self._activation is not None:
             older = retire(self._rewriting, self._table, self._destination, self._activation, self._kept)
             self._retired += older
@@ -97,6 +102,13 @@ class Merging:
         if self._activation is not None or self._rows.deleted_at is not None:
             summary |= retired.summary
         return Merged(files, removes, summary, retired.deleted, retired.marked)
+
+    def _bury(self, part: Part, deletions: Deletions, settled: pa.BooleanArray) -> None:
+        """Have rows of the epoch added as deleted ones that it deletes itself."""
+        rows = pc.and_not(deletions.buried, settled)
+        if rows.true_count:
+            self._buried.add(part.rows.filter(rows), deletions.at.filter(rows))
+            self._retired += Retired(marked=rows.true_count)
 
     def _candidates(self) -> Sequence[FileScanTask]:
         """Return the files that may hold keys of the epoch, by bounds and partitions."""
@@ -139,8 +151,8 @@ class Merging:
                     if len(places):
                         found = self._compared(part, file, group, places, members)
                         settled = self._decide(part, task, pc.add(places, start), members, found, settled)
-        if part.deleted_at is not None and self._hard:
-            return pc.or_(settled, part.deleted_at.is_valid())
+        if part.deletions is not None and self._hard:
+            return pc.or_(settled, part.deletions.at.is_valid())
         return settled
 
     def _decide(
@@ -155,10 +167,11 @@ class Merging:
         """Keep, mark or remove rows of a file; return which keys of the part have their row now."""
         assert self._rewriting is not None
         stays, marked = found.same, None
-        if part.deleted_at is not None:
-            at = part.deleted_at.take(members)
+        if part.deletions is not None:
+            at = part.deletions.at.take(members)
             deleted = at.is_valid()
-            stays = pc.and_not(stays, deleted) if self._hard else pc.or_(stays, deleted)
+            told = pc.and_not(deleted, part.deletions.buried.take(members))
+            stays = pc.and_not(stays, deleted) if self._hard else pc.or_(stays, told)
             marked = None if self._hard else pc.and_not(deleted, found.deleted)
             self._retired += Retired(deleted=deleted.true_count if self._hard else 0)
         kept, settled = _first_of_each(members, stays, settled)
@@ -169,7 +182,7 @@ class Merging:
             marked = pc.and_(marked, kept)
             self._rewriting.mark(task, places.filter(marked), at.filter(marked))
             self._retired += Retired(marked=marked.true_count)
-        elif part.deleted_at is not None:
+        elif part.deletions is not None:
             self._updated -= deleted.true_count
         same = kept if marked is None else pc.and_not(kept, marked)
         self._unchanged += same.true_count
@@ -202,7 +215,7 @@ class Merging:
             halves = self._rows.digests(own)
             first.append(halves[0])
             second.append(halves[1])
-            if part.deleted_at is not None:
+            if part.deletions is not None:
                 deleted.append(own.column(named(self._destination, DELETED_AT)).is_valid())
         ours = [half.take(members) for half in part.digests]
         same = pc.and_(pc.equal(_joined(first), ours[0]), pc.equal(_joined(second), ours[1]))
@@ -234,19 +247,28 @@ class Merging:
     # ---- writing ----
 
     def _written(self) -> Sequence[DataFile]:
-        groups = RowGroups(writer_of(self._target, self._store.waiting))
-        try:
-            for batch in self._rewriting.rows() if self._rewriting else ():
-                groups.add(batch)
-            row = 0
-            for batch in self._rows.batches():
-                keep = pc.invert(self._left_out.mask(row, batch.num_rows))
-                row += batch.num_rows
-                groups.add(batch.filter(pc.and_(keep, self._whole(batch))))
-            return groups.finish()
-        except BaseException:
-            groups.writer.discard()
-            raise
+        with ThreadPoolExecutor(1, "merged") as aside:
+            groups = RowGroups(writer_of(self._target, self._store.waiting), aside)
+            try:
+                for batch in self._remaining():
+                    groups.add(batch)
+                return groups.finish()
+            except BaseException:
+                groups.discard()
+                raise
+
+    def _remaining(self) -> Iterator[pa.RecordBatch]:
+        """Yield the rows that stay of files written anew, then those of the epoch that are added."""
+        if self._rewriting is not None:
+            yield from self._rewriting.rows()
+        row = 0
+        for batch in self._rows.batches():
+            keep = pc.invert(self._left_out.mask(row, batch.num_rows))
+            keep = pc.and_(keep, self._whole(batch))
+            column = self._rows.deleted_at
+            rows = batch if column is None or not self._buried else self._buried.marked(batch, row, column)
+            row += batch.num_rows
+            yield rows.filter(keep)
 
     def _whole(self, batch: pa.RecordBatch) -> pa.BooleanArray:
         """Return which rows can be in the table: a record of a deleted row may have nothing but its key."""

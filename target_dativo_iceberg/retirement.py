@@ -81,7 +81,7 @@ class Retirement:
                 groups.add(batch)
             files = groups.finish()
         except BaseException:
-            groups.writer.discard()
+            groups.discard()
             raise
         return Merged(files, rewriting.removes, retired.summary, retired.deleted, retired.marked)
 

@@ -57,7 +57,7 @@ class Rewriting:
         self._deleted_at = deleted_at
         self._tasks: dict[str, FileScanTask] = {}
         self._leaving: dict[str, RowMarks] = {}
-        self._dying: dict[str, _Dying] = {}
+        self._dying: dict[str, Dying] = {}
         self._whole: set[str] = set()
 
     def remove(self, task: FileScanTask, places: pa.Array) -> None:
@@ -77,13 +77,13 @@ class Rewriting:
         """Mark rows of a file as deleted since moments (microseconds since 1970), one for each."""
         if len(places):
             self._tasks[task.file.file_path] = task
-            self._dying.setdefault(task.file.file_path, _Dying()).add(places, at)
+            self._dying.setdefault(task.file.file_path, Dying()).add(places, at)
 
     def mark_all(self, task: FileScanTask, places: pa.Array, at: int) -> None:
         """Mark rows of a file as deleted since one moment, the same for every call."""
         if len(places):
             self._tasks[task.file.file_path] = task
-            self._dying.setdefault(task.file.file_path, _Dying()).add_rest(places, at)
+            self._dying.setdefault(task.file.file_path, Dying()).add_rest(places, at)
 
     def left(self, path: str, start: int, count: int) -> pa.BooleanArray:
         """Return which rows of a file, `count` from `start` on, leave it or are marked."""
@@ -113,20 +113,14 @@ class Rewriting:
                     away = pc.or_(leaving.mask(row, batch.num_rows), file.gone.mask(row, batch.num_rows))
                     rows = self._form.typed(batch)
                     if dying is not None:
-                        rows = self._marked(rows, dying, row)
+                        assert self._deleted_at is not None
+                        rows = dying.marked(rows, row, self._deleted_at)
                     row += batch.num_rows  # noqa: PLW2901 - counts on within the group
                     yield rows.filter(pc.invert(away))
 
-    def _marked(self, rows: pa.RecordBatch, dying: _Dying, start: int) -> pa.RecordBatch:
-        assert self._deleted_at is not None
-        index = rows.schema.get_field_index(self._deleted_at)
-        before = rows.column(index)
-        now = dying.at(start, rows.num_rows).cast(before.type)
-        return rows.set_column(index, rows.schema.field(index), pc.coalesce(now, before))
 
-
-class _Dying:
-    """Rows of a file that are marked, and since when."""
+class Dying:
+    """Rows of a file or of an epoch that are marked as deleted, and since when."""
 
     def __init__(self) -> None:
         self._places: list[pa.Array] = []
@@ -135,16 +129,23 @@ class _Dying:
         self._rest = RowMarks()
         self._since = 0
 
+    def __bool__(self) -> bool:
+        """Whether any row is marked."""
+        return bool(self._told) or bool(self._rest)
+
     def add(self, places: pa.Array, at: pa.Array) -> None:
+        """Mark rows by their numbers, since moments (microseconds since 1970), one for each."""
         self._places.append(places)
         self._at.append(at)
         self._told.add(places)
 
     def add_rest(self, places: pa.Array, at: int) -> None:
+        """Mark rows since one moment, the same for every call."""
         self._rest.add(places)
         self._since = at
 
     def mask(self, start: int, count: int) -> pa.BooleanArray:
+        """Return which of some rows are marked."""
         return pc.or_(self._told.mask(start, count), self._rest.mask(start, count))
 
     def at(self, start: int, count: int) -> pa.TimestampArray:
@@ -156,3 +157,10 @@ class _Dying:
             told = pc.index_in(pa.arange(start, start + count), value_set=places)
             found = pc.coalesce(pa.concat_arrays(self._at).take(told), found)
         return found.cast(pa.timestamp("us")).cast(pa.timestamp("us", "UTC"))
+
+    def marked(self, rows: pa.RecordBatch, start: int, column: str) -> pa.RecordBatch:
+        """Return rows with their marks in a column; `start` is the number of the first."""
+        index = rows.schema.get_field_index(column)
+        before = rows.column(index)
+        now = self.at(start, rows.num_rows).cast(before.type)
+        return rows.set_column(index, rows.schema.field(index), pc.coalesce(now, before))

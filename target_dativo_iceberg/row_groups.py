@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
+
     import pyarrow as pa
     from pyiceberg.manifest import DataFile
 
@@ -23,15 +26,28 @@ def fills_group(rows: int, nbytes: int) -> bool:
 
 @dataclass(slots=True)
 class RowGroups:
-    """Gathers batches into row groups of a file writer."""
+    """Gathers batches into row groups of a file writer.
+
+    Attributes:
+        writer: of the files.
+        aside: thread that writes a group while the next one is gathered; None to write where rows are added.
+
+    """
 
     writer: Writer
+    aside: Executor | None = None
     _held: list[pa.RecordBatch] = field(default_factory=list)
     _rows: int = 0
     _bytes: int = 0
+    _writing: Future[None] | None = None
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Take rows; write when they fill a group."""
+        """Take rows; write when they fill a group.
+
+        Raises:
+            StoreError: the file store refused, this group or the one before.
+
+        """
         if batch.num_rows == 0:
             return
         self._held.append(batch)
@@ -41,11 +57,32 @@ class RowGroups:
             self._write()
 
     def finish(self) -> list[DataFile]:
-        """Write the rest and return the data files."""
+        """Write the rest and return the data files.
+
+        Raises:
+            StoreError: the file store refused.
+
+        """
         self._write()
+        self._wait()
         return self.writer.finish()
 
+    def discard(self) -> None:
+        """Delete what was written; nothing refers to it."""
+        wait([self._writing] if self._writing else [])
+        self.writer.discard()
+
     def _write(self) -> None:
-        if self._held:
-            self.writer.write(self._held)
-            self._held, self._rows, self._bytes = [], 0, 0
+        if not self._held:
+            return
+        held, self._held, self._rows, self._bytes = self._held, [], 0, 0
+        self._wait()
+        if self.aside is None:
+            self.writer.write(held)
+        else:
+            self._writing = self.aside.submit(self.writer.write, held)
+
+    def _wait(self) -> None:
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.result()

@@ -93,7 +93,7 @@ class StoredFile:
         missing = _get_column_projection_values(self.file, schema, self._table.schema(), spec, self._schema.field_ids)
         names = [column.name for column in own.columns]
         rows = self._rows_at_once(group)
-        for batch in self._parquet.iter_batches(rows, row_groups=[group], columns=names, use_threads=False):
+        for batch in self._parquet.iter_batches(rows, row_groups=[group], columns=names):
             yield projected(batch.select(names), own, schema, missing, v2=self._table.metadata.format_version <= 2)
 
 

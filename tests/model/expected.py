@@ -79,11 +79,12 @@ class Expected:
                 self._retire(retire.version, run)
 
     def _merge(self, puts: Sequence[Put], run: int) -> None:
-        """One row for each key, the last of the epoch; a deleted row keeps its values."""
+        """One row for each key, as each put in turn leaves it; a deleted row keeps its values."""
         there = defaultdict(list)
         for held in self.rows:
             there[self._key(held.values)].append(held)
-        for key, put in {self._key(put.row): put for put in puts}.items():
+        for put in puts:
+            key = self._key(put.row)
             if put.deleted is None:
                 there[key] = [Held(dict(put.row), run)]
             elif self.kind.hard:

@@ -335,13 +335,31 @@ def test_or_it_keeps_its_row_with_a_mark(lake: Lake) -> None:
     report = _run(lake, _schema(**SOFT), *lines, **settings).as_dict()["streams"][0]
     at = dt.datetime(2024, 5, 6, 7, 8, 9, tzinfo=dt.UTC)
     assert [(row["id"], row["s"], row["_sdc_deleted_at"]) for row in _rows(lake)] == [
-        (0, "old", None), (1, "old", at), (2, "new", None), (3, "old", None), (5, None, at),
+        (0, "old", None), (1, "old", at), (2, "new", None), (3, "old", None), (5, "new", at),
     ]  # fmt: skip
-    assert (report["deleted"], report["marked_deleted"]) == (0, 1)
+    assert (report["deleted"], report["marked_deleted"]) == (0, 2)
     before = lake.table().current_snapshot()
     _run(lake, _schema(**SOFT), _delete(1) | {"version": 3}, **settings)
     assert [row["s"] for row in _rows(lake)][:2] == ["old", "old"]
     assert before is not None
+
+
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_what_is_kept_of_a_deleted_row_does_not_depend_on_where_epochs_end(epochs: int, lake: Lake) -> None:
+    settings = {"load_method": "upsert"}
+    _run(lake, _schema(**SOFT), *(_record(n, text="old") for n in range(6)), **settings)
+    first = [_record(0, text="new"), _record(1, text="new"), _record(2, text="old"), _record(7, text="new"), _delete(8)]
+    later = dt.datetime(2025, 1, 1, tzinfo=dt.UTC)
+    again = _delete(4)
+    again["record"]["_sdc_deleted_at"] = later.isoformat()
+    then = [_delete(0), _delete(2), _delete(3), _delete(4), again, _delete(7), _delete(5), _record(5, text="back")]
+    for lines in [first + then] if epochs == 1 else [first, then]:
+        _run(lake, _schema(**SOFT), *lines, **settings)
+    at = dt.datetime(2024, 5, 6, 7, 8, 9, tzinfo=dt.UTC)
+    assert [(row["id"], row["s"], row["_sdc_deleted_at"]) for row in _rows(lake)] == [
+        (0, "new", at), (1, "new", None), (2, "old", at), (3, "old", at), (4, "old", at), (5, "back", None),
+        (7, "new", at), (8, None, at),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("hard", [True, False])
