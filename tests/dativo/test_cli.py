@@ -93,7 +93,8 @@ def test_plan_and_replay_are_run_with_their_exit_codes(config: str, tmp_path: Pa
 
 
 def test_plan_reads_a_pipe(config: str) -> None:
-    schema = {"type": "SCHEMA", "stream": "orders", "schema": {"properties": {"x": {}}}, "key_properties": []}
+    properties = {"id": {"type": "integer"}, "x": {}}
+    schema = {"type": "SCHEMA", "stream": "orders", "schema": {"properties": properties}, "key_properties": []}
     done = dativo("plan", "--config", config, "--schema-from-stdin", stdin=json.dumps(schema))
     assert done.returncode == 0
     assert "members ['x'] are not in the contract and are not written" in done.stdout
