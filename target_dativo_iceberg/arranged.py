@@ -199,13 +199,15 @@ class ArrangedWriter:
             yield from self._merged(pieces)
             return
         group: list[pa.Table] = []
+        rows = size = 0
         for piece in pieces:
             group.append(self._read(piece))
-            if fills_group(sum(t.num_rows for t in group), sum(t.nbytes for t in group)):
-                yield from _row_groups(pa.concat_tables(group))
-                group = []
+            rows, size = rows + piece.rows, size + piece.nbytes
+            if fills_group(rows, size):
+                yield from _row_groups(pa.concat_tables(group), size)
+                group, rows, size = [], 0, 0
         if group:
-            yield from _row_groups(pa.concat_tables(group))
+            yield from _row_groups(pa.concat_tables(group), size)
 
     def _merged(self, pieces: Sequence[_Piece]) -> Iterator[pa.Table]:
         """Yield sorted pieces as one sorted sequence: range by range, each of which fits in memory."""
@@ -235,7 +237,7 @@ class ArrangedWriter:
 
     def _sorted_groups(self, parts: Sequence[pa.Table]) -> Iterator[pa.Table]:
         table = pa.concat_tables(parts).combine_chunks()
-        yield from _row_groups(table.take(self._order.indices(table)))
+        yield from _row_groups(table.take(self._order.indices(table)), table.nbytes)
 
     # ---- files ----
 
@@ -262,8 +264,9 @@ def _bytes(pieces: Sequence[_Piece]) -> int:
     return sum(piece.nbytes for piece in pieces)
 
 
-def _row_groups(table: pa.Table) -> Iterator[pa.Table]:
-    count = max(1, -(-table.num_rows // GROUP_ROWS), -(-table.nbytes // GROUP_BYTES))
+def _row_groups(table: pa.Table, nbytes: int) -> Iterator[pa.Table]:
+    """Cut rows of some bytes, which take long to be counted."""
+    count = max(1, -(-table.num_rows // GROUP_ROWS), -(-nbytes // GROUP_BYTES))
     step = -(-table.num_rows // count)
     for start in range(0, table.num_rows, step):
         yield table.slice(start, step)

@@ -53,7 +53,7 @@ class Spill:
                 assert self._file is not None
                 self._writer.close()
                 self._file.flush()
-                self._reader = pa.ipc.open_file(pa.PythonFile(self._file, "r"))
+                self._reader = pa.ipc.open_file(_source(self._file))
             return pa.Table.from_batches([self._reader.get_batch(number)])
 
     def close(self) -> None:
@@ -61,6 +61,14 @@ class Spill:
         if self._file is not None:
             self._file.close()
         self._file = self._writer = self._reader = None
+
+
+def _source(file: IO[bytes]) -> pa.NativeFile:
+    """Return a file that Arrow reads itself, which is faster, where the system gives one that has no name."""
+    try:
+        return pa.OSFile(f"/dev/fd/{file.fileno()}", "r")
+    except OSError:
+        return pa.PythonFile(file, "r")
 
 
 @contextmanager
