@@ -20,6 +20,8 @@ _BARE = re.compile(r"\$(?P<name>[A-Za-z_][A-Za-z0-9_]*)")
 _SECRETS = "DATIVO_SECRET__"
 _SIGN_IN = frozenset({"DATIVO_SECRET_MANAGER_CONFIG", "VAULT_TOKEN", "VAULT_ROLE_ID", "VAULT_SECRET_ID"})
 _SECRET_KEYS = re.compile(r"(?i)secret|password|passwd|token|key|credential|dsn|private")
+# Keys whose values are hidden also when they are written down in the file, where a variable belongs.
+_WRITTEN_SECRETS = re.compile(r"(?i)secret|passw|token|private_key|api_key|access_key|dsn$")
 
 PATHS = ("source_connector_path", "target_connector_path", "asset_path")
 JOB_FIELDS = (
@@ -108,9 +110,13 @@ class _Expansion:
             return {key: self.value(item, (*way, key)) for key, item in value.items()}
         if isinstance(value, list):
             return [self.value(item, (*way, index)) for index, item in enumerate(value)]
-        if not isinstance(value, str) or "$" not in value:
+        if not isinstance(value, str):
             return value
         path = dotted(way)
+        if "$" not in value:
+            if _WRITTEN_SECRETS.search(path.rpartition(".")[2]):
+                self._variables.told(value)
+            return value
         # fnmatch takes [ for a set; a way's index is not one
         flat = path.replace("[", "(")
         if not any(fnmatchcase(flat, pattern.replace("[", "(")) for pattern in self._fields):

@@ -111,10 +111,11 @@ class ArrangedWriter:
     def put_away(self) -> None:
         """Write rows of large partitions and put the others on disk."""
         for slot, piece in self._cut():
-            if not self._order and piece.nbytes >= _DIRECT_BYTES:
-                self._write_piece(slot, piece)
+            size = piece.nbytes
+            if not self._order and size >= _DIRECT_BYTES:
+                self._write_piece(slot, piece, size)
             else:
-                self._put_on_disk(slot, piece)
+                self._put_on_disk(slot, piece, size)
 
     def finish(self) -> list[DataFile]:
         """Write everything that waits and return all data files of the epoch."""
@@ -124,8 +125,8 @@ class ArrangedWriter:
         small = {s for s, own in pieces.items() if s not in self._writers and _bytes(own) < _DIRECT_BYTES}
         self._finish_small([(slot, pieces.pop(slot)) for slot in sorted(small)])
         for slot in sorted(pieces.keys() | self._writers.keys()):
-            for group in self._groups(pieces.pop(slot, [])):
-                self._write_piece(slot, group)
+            for group, size in self._groups(pieces.pop(slot, [])):
+                self._write_piece(slot, group, size)
             self._close(slot)
         self._end()
         return self.files
@@ -142,8 +143,8 @@ class ArrangedWriter:
 
     def _finish_one(self, slot: int, pieces: Sequence[_Piece]) -> list[DataFile]:
         writer = self._writers[slot] = self._writer(slot)
-        for group in self._groups(pieces):
-            writer.write_group(group)
+        for group, size in self._groups(pieces):
+            writer.write_group(group, size)
         files = writer.finish()
         del self._writers[slot]
         return files
@@ -181,20 +182,21 @@ class ArrangedWriter:
             yield slot, table.slice(start, count)
             start += count
 
-    def _put_on_disk(self, slot: int, piece: pa.Table) -> None:
+    def _put_on_disk(self, slot: int, piece: pa.Table, size: int) -> None:
         step = _SORTED_PIECE_ROWS if self._order else piece.num_rows
         for start in range(0, piece.num_rows, step):
             part = piece.slice(start, step)
             number = self._spill.write(part)
-            self._spilled.setdefault(slot, []).append(_Piece(part.num_rows, part.nbytes, number=number))
+            own = size if part.num_rows == piece.num_rows else part.nbytes
+            self._spilled.setdefault(slot, []).append(_Piece(part.num_rows, own, number=number))
 
     def _read(self, piece: _Piece) -> pa.Table:
         return self._spill.read(piece.number) if piece.table is None else piece.table
 
     # ---- row groups ----
 
-    def _groups(self, pieces: Sequence[_Piece]) -> Iterator[pa.Table]:
-        """Yield the rows of a partition as row groups."""
+    def _groups(self, pieces: Sequence[_Piece]) -> Iterator[tuple[pa.Table, int]]:
+        """Yield the rows of a partition as row groups, and how many bytes each takes."""
         if self._order and len(pieces) > 1:
             yield from self._merged(pieces)
             return
@@ -209,7 +211,7 @@ class ArrangedWriter:
         if group:
             yield from _row_groups(pa.concat_tables(group), size)
 
-    def _merged(self, pieces: Sequence[_Piece]) -> Iterator[pa.Table]:
+    def _merged(self, pieces: Sequence[_Piece]) -> Iterator[tuple[pa.Table, int]]:
         """Yield sorted pieces as one sorted sequence: range by range, each of which fits in memory."""
         ranges = -(-_bytes(pieces) // self._waiting.limit)
         if ranges == 1:
@@ -235,17 +237,17 @@ class ArrangedWriter:
         places = sorted({sample.num_rows * number // ranges for number in range(1, ranges)})
         return sample.take(pa.array(places, pa.int64()))
 
-    def _sorted_groups(self, parts: Sequence[pa.Table]) -> Iterator[pa.Table]:
+    def _sorted_groups(self, parts: Sequence[pa.Table]) -> Iterator[tuple[pa.Table, int]]:
         table = pa.concat_tables(parts).combine_chunks()
         yield from _row_groups(table.take(self._order.indices(table)), table.nbytes)
 
     # ---- files ----
 
-    def _write_piece(self, slot: int, piece: pa.Table) -> None:
+    def _write_piece(self, slot: int, piece: pa.Table, size: int) -> None:
         if slot not in self._writers:
             self._writers[slot] = self._writer(slot)
         self._writers.move_to_end(slot)
-        self._writers[slot].write_group(piece)
+        self._writers[slot].write_group(piece, size)
         if len(self._writers) > _OPEN_FILES:
             self._close(next(iter(self._writers)))
 
@@ -264,12 +266,13 @@ def _bytes(pieces: Sequence[_Piece]) -> int:
     return sum(piece.nbytes for piece in pieces)
 
 
-def _row_groups(table: pa.Table, nbytes: int) -> Iterator[pa.Table]:
-    """Cut rows of some bytes, which take long to be counted."""
+def _row_groups(table: pa.Table, nbytes: int) -> Iterator[tuple[pa.Table, int]]:
+    """Cut rows of some bytes, which take long to be counted; yield each part and about its bytes."""
     count = max(1, -(-table.num_rows // GROUP_ROWS), -(-nbytes // GROUP_BYTES))
     step = -(-table.num_rows // count)
     for start in range(0, table.num_rows, step):
-        yield table.slice(start, step)
+        part = table.slice(start, step)
+        yield part, nbytes * part.num_rows // table.num_rows
 
 
 Writer = FileWriter | ArrangedWriter

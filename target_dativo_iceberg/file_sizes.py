@@ -7,11 +7,6 @@ take more room in a file than in memory.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 # Of the target: a file that has as much is closed, so that no row group is only there to fill the last bytes.
 _FULL = 0.95
 _FIRST = 0.5
@@ -29,25 +24,26 @@ class FileSizes:
         self._target = target
         self._ratio: float | None = None
 
-    def rows_that_fit(self, table: pa.Table, start: int, written: int) -> int:
+    def rows_that_fit(self, rows: int, nbytes: int, start: int, written: int) -> int:
         """Return how many rows from a row on are to be written to a file as its next row group.
 
         Args:
-            table: the rows.
+            rows: how many there are.
+            nbytes: of Arrow memory that they take.
             start: the first that is not written yet.
             written: bytes that the file has.
 
         """
-        left = int(table.num_rows) - start
+        left = rows - start
         if left <= 0:
             return 0
-        nbytes = table.nbytes * left / table.num_rows
+        size = nbytes * left / rows
         room = self._target - written if self._ratio is not None else self._target * _FIRST
-        if nbytes * (self._ratio or 1.0) <= room:
+        if size * (self._ratio or 1.0) <= room:
             return left
-        return max(1, min(left, int(left * room / (nbytes * (self._ratio or 1.0)))))
+        return max(1, min(left, int(left * room / (size * (self._ratio or 1.0)))))
 
-    def learn(self, nbytes: int, written: int) -> None:
+    def learn(self, nbytes: float, written: int) -> None:
         """Take in what rows of some bytes of Arrow memory took in a file."""
         if nbytes and written > 0:
             self._ratio = written / nbytes

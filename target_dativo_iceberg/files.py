@@ -188,24 +188,29 @@ class FileWriter:
         """
         self.write_group(self._form.aligned(batches))
 
-    def write_group(self, table: pa.Table) -> None:
+    def write_group(self, table: pa.Table, nbytes: int | None = None) -> None:
         """Write rows that are aligned with the table as one row group, or as several where a file is full.
+
+        Args:
+            table: the rows.
+            nbytes: of Arrow memory that they take, if that is known: to count them takes long.
 
         Raises:
             StoreError: the file store refused.
 
         """
+        size, rows = table.nbytes if nbytes is None else nbytes, int(table.num_rows)
         with _store_errors(f"writing a data file of table {self._target.table}"):
             row = 0
             while row < table.num_rows or row == 0:
                 if self._open is None:
                     self._open = self._opened(table)
                 before = self._open.sink.tell()
-                part = table.slice(row, self._sizes.rows_that_fit(table, row, before))
+                part = table.slice(row, self._sizes.rows_that_fit(rows, size, row, before))
                 self._open.writer.write_table(part, row_group_size=max(part.num_rows, 1))
                 row += max(part.num_rows, 1)
                 after = self._open.sink.tell()
-                self._sizes.learn(part.nbytes, after - before)
+                self._sizes.learn(size * part.num_rows / max(rows, 1), after - before)
                 if self._sizes.fills(after):
                     self._close()
 

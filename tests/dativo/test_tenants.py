@@ -11,8 +11,11 @@ from typing import Any
 
 import pytest
 
+from dativo_ingest.documents import read
 from dativo_ingest.redaction import HIDDEN, Redactor
 from dativo_ingest.secrets import load_secrets
+from dativo_ingest.variables import JOB_FIELDS, Variables, expanded
+from target_dativo_iceberg.contract.reading.document import plain
 from tests.dativo import kills
 from tests.dativo.project import TAP, Project
 
@@ -177,3 +180,13 @@ def test_known_secrets_are_hidden_in_every_form(secret: str) -> None:
         assert HIDDEN in shown, text
         assert secret.splitlines()[0] not in shown
     assert redactor.clean("/a/path/of/twenty-characters") == "/a/path/of/twenty-characters"
+
+
+def test_a_secret_that_is_written_into_a_job_is_hidden_too(tmp_path: Path) -> None:
+    job = tmp_path / "job.yaml"
+    job.write_text(
+        "source:\n  credentials: {api_key: sk_live, from_env: NAME}\n  connection: {password: p4ss, host: h}\n"
+    )
+    document, told = read(job, "job file"), list[str]()
+    expanded(plain(document.block), document, Variables({}, {}, told=told.append), JOB_FIELDS)
+    assert told == ["sk_live", "p4ss"]
