@@ -248,14 +248,7 @@ class Merging:
 
     def _written(self) -> Sequence[DataFile]:
         with ThreadPoolExecutor(1, "merged") as aside:
-            groups = RowGroups(writer_of(self._target, self._store.waiting), aside)
-            try:
-                for batch in self._remaining():
-                    groups.add(batch)
-                return groups.finish()
-            except BaseException:
-                groups.discard()
-                raise
+            return RowGroups(writer_of(self._target, self._store.waiting), aside).all(self._remaining())
 
     def _remaining(self) -> Iterator[pa.RecordBatch]:
         """Yield the rows that stay of files written anew, then those of the epoch that are added."""

@@ -76,13 +76,7 @@ class Retirement:
         rewriting = Rewriting(table, destination.schema, target, named(destination, DELETED_AT))
         retired = retire(rewriting, table, destination, self._activation, {})
         groups = RowGroups(writer_of(replace(target, columns={}, fills={}), store.waiting))
-        try:
-            for batch in rewriting.rows():
-                groups.add(batch)
-            files = groups.finish()
-        except BaseException:
-            groups.discard()
-            raise
+        files = groups.all(rewriting.rows())
         return Merged(files, rewriting.removes, retired.summary, retired.deleted, retired.marked)
 
     @property

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from concurrent.futures import Executor, Future
 
     import pyarrow as pa
@@ -56,6 +57,22 @@ class RowGroups:
         if fills_group(self._rows, self._bytes):
             self._write()
 
+    def all(self, batches: Iterable[pa.RecordBatch]) -> list[DataFile]:
+        """Write batches and return the data files; none is left when that fails.
+
+        Raises:
+            StoreError: the file store refused.
+
+        """
+        try:
+            for batch in batches:
+                self.add(batch)
+            return self.finish()
+        except BaseException:
+            wait([self._writing] if self._writing else [])
+            self.writer.discard()
+            raise
+
     def finish(self) -> list[DataFile]:
         """Write the rest and return the data files.
 
@@ -66,11 +83,6 @@ class RowGroups:
         self._write()
         self._wait()
         return self.writer.finish()
-
-    def discard(self) -> None:
-        """Delete what was written; nothing refers to it."""
-        wait([self._writing] if self._writing else [])
-        self.writer.discard()
 
     def _write(self) -> None:
         if not self._held:
