@@ -265,22 +265,19 @@ def _last(entries: pa.Table) -> pa.Table:
         return _one_of_each(entries, "max")
     living = _one_of_each(entries.filter(pc.is_null(entries.column("deleted_at"))), "max")
     dead = entries.filter(pc.is_valid(entries.column("deleted_at")))
-    if dead.num_rows:
-        # The first that deletes the row as it was last; a row that is deleted already is not deleted again.
-        before = living.select([*_KEY, "row"]).rename_columns([*_KEY, "living"])
-        dead = dead.join(before, list(_KEY))
-        dead = dead.filter(pc.fill_null(pc.less(dead.column("living"), dead.column("row")), True))
-        dead = _one_of_each(dead, "min")
-    deaths = dead.filter(pc.is_valid(dead.column("living"))) if dead.num_rows else dead
-    if not deaths.num_rows:
-        found = pa.concat_tables([living, dead.select(_MORTAL.names)])
-        return found.append_column("buried", pa.repeat(pa.scalar(value=False), found.num_rows))
-    deaths = deaths.select([*_KEY, "deleted_at"])
+    if not dead.num_rows:
+        return living.append_column("buried", pa.repeat(pa.scalar(value=False), living.num_rows))
+    # The first that deletes the row as it was last; a row that is deleted already is not deleted again.
+    before = living.select([*_KEY, "row"]).rename_columns([*_KEY, "living"])
+    dead = dead.join(before, list(_KEY))
+    dead = _one_of_each(dead.filter(pc.fill_null(pc.less(dead.column("living"), dead.column("row")), True)), "min")
+    buries = pc.is_valid(dead.column("living"))
+    deaths = dead.filter(buries).select([*_KEY, "deleted_at"])
     living = living.drop_columns(["deleted_at"]).join(deaths, list(_KEY)).select(_MORTAL.names)
-    alone = dead.filter(pc.is_null(dead.column("living"))).select(_MORTAL.names)
-    found = pa.concat_tables([living, alone])
-    buried = pc.and_(found.column("deleted_at").is_valid(), pc.less(pa.arange(0, found.num_rows), living.num_rows))
-    return found.append_column("buried", buried)
+    alone = dead.filter(pc.invert(buries)).select(_MORTAL.names)
+    of_the_living = living.column("deleted_at").is_valid().chunks
+    buried = pa.chunked_array([*of_the_living, pa.repeat(pa.scalar(value=False), alone.num_rows)])
+    return pa.concat_tables([living, alone]).append_column("buried", buried)
 
 
 def _one_of_each(entries: pa.Table, which: Literal["min", "max"]) -> pa.Table:
