@@ -7,50 +7,37 @@ import hashlib
 import hmac
 import json
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.running_server import Quiet, Running
 
 KEY, SECRET, TOKEN = "AKIACANARY00000000", "secret-key/canary+1234", "session-canary-5678"
 REGION = "eu-south-1"
 _TARGET = "secretsmanager.GetSecretValue"
 
 
-class SecretsManager(ThreadingHTTPServer):
+class SecretsManager(Running):
     """Secrets by id: a text or bytes for its current value, or values by stage; what was asked; answers to come."""
 
-    daemon_threads = True
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
         self.secrets: dict[str, str | bytes | dict[str, str] | None] = {}
         self.refused: set[str] = set()
         self.token = ""
         self.answers: list[tuple[int, str]] = []
         self.asked: list[dict[str, Any]] = []
         self.released = threading.Event()
-        self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        self._thread.start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
+        super().__init__(_Handler)
 
     def stop(self) -> None:
         self.released.set()
-        self.shutdown()
-        self._thread.join()
-        self.server_close()
+        super().stop()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing of a client that did not wait."""
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Quiet):
     server: SecretsManager
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))

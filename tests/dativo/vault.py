@@ -3,45 +3,28 @@
 from __future__ import annotations
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.running_server import Quiet, Running
 
 ROLE, SECRET_ID, ROOT = "role-canary-1234", "secret-id-canary-5678", "hvs.root-canary"
 
 
-class Vault(ThreadingHTTPServer):
+class Vault(Running):
     """Mounts `secret` (KV 2) and `kv` (KV 1), tokens and the paths that each may read, and what was asked."""
 
-    daemon_threads = True
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
         self.second: dict[str, dict[str, Any] | None] = {}
         self.first: dict[str, dict[str, Any]] = {}
         self.tokens: dict[str, str] = {ROOT: ""}
         self.namespace = ""
         self.statuses: list[int] = []
         self.requests: list[str] = []
-        self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        self._thread.start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-    def stop(self) -> None:
-        self.shutdown()
-        self._thread.join()
-        self.server_close()
+        super().__init__(_Handler)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Quiet):
     server: Vault
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

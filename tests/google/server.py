@@ -11,7 +11,6 @@ import threading
 import time
 from dataclasses import dataclass, field
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from tests.google.documents import BadRequestError, Doc, matching, selected
+from tests.running_server import Quiet, Running
 
 EMAIL = "reader@project.iam.gserviceaccount.com"
 AUDIENCE = "https://oauth2.googleapis.com/token"
@@ -45,13 +45,10 @@ class Fault:
         return {"error": error | {"status": self.reason}}
 
 
-class Google(ThreadingHTTPServer):
+class Google(Running):
     """The server, its documents, and what was asked of it."""
 
-    daemon_threads = True
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
         self.docs: dict[str, Doc] = {}
         self.secrets: dict[str, list[bytes | None]] = {}
         """Payloads of the versions of a secret, from 1; None is one that the account may not read."""
@@ -64,12 +61,7 @@ class Google(ThreadingHTTPServer):
         self.claims: list[dict[str, Any]] = []
         self.valid_tokens: set[str] = set()
         self.key = _key()
-        self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        self._thread.start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
+        super().__init__(_Handler)
 
     def add(self, *docs: Doc) -> None:
         self.docs |= {doc.id: doc for doc in docs}
@@ -93,18 +85,9 @@ class Google(ThreadingHTTPServer):
         quick = {"retry_initial_ms": 1, "retry_max_ms": 5, "max_retries": 3, "request_timeout_seconds": 10}
         return {"credentials_json": self.account(), "drive_url": self.url, **quick, **changes}
 
-    def stop(self) -> None:
-        self.shutdown()
-        self._thread.join()
-        self.server_close()
 
-
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Quiet):
     server: Google
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))

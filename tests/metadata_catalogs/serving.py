@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
+
+from tests.running_server import Quiet, Running
 
 Json = dict[str, Any]
 Answer = tuple[int, Json | None]
@@ -21,27 +22,14 @@ class Asked(Exception):
         self.words = words
 
 
-class Serving(ThreadingHTTPServer):
+class Serving(Running):
     """A server; `asked` is method, path and body of each request, `statuses` are the answers to the next ones."""
 
-    daemon_threads = True
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
         self.asked: list[tuple[str, str, Json]] = []
         self.statuses: list[int] = []
         self.lock = threading.Lock()
-        self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        self._thread.start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-    def stop(self) -> None:
-        self.shutdown()
-        self._thread.join()
-        self.server_close()
+        super().__init__(_Handler)
 
     def changes(self) -> list[tuple[str, str]]:
         """What was asked to be changed, in order."""
@@ -51,12 +39,8 @@ class Serving(ThreadingHTTPServer):
         raise NotImplementedError
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Quiet):
     server: Serving
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
 
     def _serve(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
