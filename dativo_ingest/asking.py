@@ -58,6 +58,10 @@ class Server:
 
     def __exit__(self, *_: object) -> None:
         """Close its connections."""
+        self.close()
+
+    def close(self) -> None:
+        """Close its connections."""
         self._session.close()
 
     def ask(

@@ -74,6 +74,10 @@ class Service:
 
     def __exit__(self, *_: object) -> None:
         """Close its connections."""
+        self.close()
+
+    def close(self) -> None:
+        """Close its connections."""
         self._client.close()
 
     def call(self, operation: str, **members: Any) -> dict[str, Any]:

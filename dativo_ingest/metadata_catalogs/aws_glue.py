@@ -70,7 +70,7 @@ class GlueCatalog:
 
     def close(self) -> None:
         """Close its connections."""
-        self._glue.__exit__()
+        self._glue.close()
 
     def describe(self, table: Described) -> str:
         """Write a table's parameters, comments and owner; its columns too where Glue does not keep the table.

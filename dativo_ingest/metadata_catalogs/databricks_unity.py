@@ -39,7 +39,7 @@ class UnityCatalog:
 
     def close(self) -> None:
         """Close its connections."""
-        self._server.__exit__()
+        self._server.close()
 
     def describe(self, table: Described) -> str:
         """Tag a table with what its contract and the job say of it, and its columns with their classification.

@@ -39,7 +39,7 @@ class OpenMetadataCatalog:
 
     def close(self) -> None:
         """Close its connections."""
-        self._server.__exit__()
+        self._server.close()
 
     def describe(self, table: Described) -> str:
         """Put a table with its columns, tags and owner.
