@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -16,6 +17,8 @@ from target_dativo_iceberg import log
 from target_dativo_iceberg.errors import DativoError, Interrupted, Stop
 from target_dativo_iceberg.machine import machine_errors
 
+_OBJECTS_BEFORE_GC = 20_000
+
 
 def main() -> None:
     """Run the target.
@@ -28,6 +31,8 @@ def main() -> None:
         return
     # Arrow's default pool keeps 60 to 80 MiB more of what it freed, at the same speed. Read when pyarrow loads.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "jemalloc")
+    # What is allocated stays for the run, or goes when its last user does: to look for cycles in it is in vain.
+    gc.set_threshold(_OBJECTS_BEFORE_GC, 20, 50)
     on_signals(interrupt)
     try:
         log.check_level(os.environ.get("TARGET_DATIVO_ICEBERG_LOGLEVEL") or os.environ.get("LOGLEVEL"))
