@@ -40,6 +40,8 @@ def main() -> None:
             from target_dativo_iceberg.target import TargetDativoIceberg  # noqa: PLC0415 - heavy
 
             TargetDativoIceberg.cli()
+    except SystemExit as done:
+        end(done.code if isinstance(done.code, int) else int(bool(done.code)))
     except Stop as stop:
         fail(Interrupted(stop.signum))
     except DativoError as error:
@@ -85,11 +87,22 @@ def fail(error: DativoError) -> None:
     """Say what is wrong in one line and end."""
     on_signals(end_now)
     log.say(f"{error.code}: {error}", "error")
+    end(error.exit_code)
+
+
+def end(code: int) -> NoReturn:
+    """End the process, without taking its modules apart, which takes as long as it took to load some of them.
+
+    A worker thread blocked in a write to a dead store does not hold the end either.
+    """
     logging.shutdown()
-    if sys.stderr is not None:
-        sys.stderr.flush()
-    # Not sys.exit: a worker thread blocked in a write to a dead store must not hold the exit.
-    os._exit(error.exit_code)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:  # nobody reads what was said
+            code = code or 1
+    os._exit(code)
 
 
 if __name__ == "__main__":
