@@ -54,7 +54,7 @@ def _run(arguments: argparse.Namespace, options: Options, events: Events, stoppe
         reports = list(pool.map(lambda one: _one(one, around), prepared))
     code = exit_codes.worst(report["exit_code"] for report in reports)
     if arguments.json:
-        print_json({"exit_code": code, "jobs": reports}, events)
+        print_json({"exit_code": code, "call_id": around.call_id, "jobs": reports}, events)
     else:
         print_table(_HEAD, [_row(report) for report in reports], events)
     return code if stopped.signal is None else 128 + stopped.signal
