@@ -82,6 +82,11 @@ class JobFolder:
         return self.path / "runs"
 
     @property
+    def watch(self) -> Path:
+        """When the job was first looked at by alerts, last succeeded, and when somebody was last told."""
+        return self.path / "watch.json"
+
+    @property
     def project(self) -> Path:
         """The private Meltano project."""
         return self.path / "meltano"
