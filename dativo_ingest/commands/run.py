@@ -12,8 +12,17 @@ from dataclasses import replace
 from typing import Any
 
 from dativo_ingest import exit_codes
-from dativo_ingest.commands.common import add_job_options, options_of, print_json, print_table, private_umask, said
-from dativo_ingest.errors import ConfigError, OrchestratorError, unforeseen
+from dativo_ingest.alerts.telling import tell_of_overdue, tell_of_runs
+from dativo_ingest.commands.common import (
+    add_alerts_option,
+    add_job_options,
+    options_of,
+    print_json,
+    print_table,
+    private_umask,
+    said,
+)
+from dativo_ingest.errors import ConfigError, unforeseen
 from dativo_ingest.events import Events
 from dativo_ingest.run import Surroundings, run_job
 from dativo_ingest.startup import Options, Prepared, start
@@ -28,6 +37,7 @@ def add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     parser = commands.add_parser("run", help=text, description=text)
     add_job_options(parser)
     parser.add_argument("--parallel", type=_at_least_one, default=1, metavar="N", help="jobs at once (default: 1)")
+    add_alerts_option(parser)
     parser.add_argument("--no-install", action="store_true", help="fail when a tap is not installed yet")
     parser.set_defaults(run=run)
 
@@ -49,12 +59,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _run(arguments: argparse.Namespace, options: Options, events: Events, stopped: Stopped) -> int:
     prepared = start(options, events)
+    tell_of_overdue(prepared, events)
     around = Surroundings(options.places, options.environment, stopped.event, install=not arguments.no_install)
     with ThreadPoolExecutor(arguments.parallel, "job") as pool:
         reports = list(pool.map(lambda one: _one(one, around), prepared))
     code = exit_codes.worst(report["exit_code"] for report in reports)
+    tell_of_runs(list(zip(prepared, reports, strict=True)), around.call_id, events)
     if arguments.json:
-        print_json({"exit_code": code, "jobs": reports}, events)
+        print_json({"exit_code": code, "call_id": around.call_id, "jobs": reports}, events)
     else:
         print_table(_HEAD, [_row(report) for report in reports], events)
     return code if stopped.signal is None else 128 + stopped.signal
@@ -65,8 +77,9 @@ def _one(one: Prepared, around: Surroundings) -> Report:
         try:
             return run_job(one.ready, around, one.events)
         except Exception as error:  # the other jobs go on, whatever fault of ours this is
-            one = replace(one, error=unforeseen(error))
-            one.events.error("job_error", str(one.error), cause=OrchestratorError.code)
+            fault = unforeseen(error)
+            one = replace(one, error=fault)
+            one.events.error("job_error", str(fault), cause=fault.code, retryable=fault.retryable)
     problems = one.error.problems if isinstance(one.error, ConfigError) else ()
     return {
         "job": one.file.name if one.file else one.path.stem,
@@ -75,6 +88,7 @@ def _one(one: Prepared, around: Surroundings) -> Report:
         "status": exit_codes.WORDS[exit_codes.FAILURE],
         "cause": one.error.code if one.error else "interrupted",
         "error": str(one.error) if one.error else "the run was stopped before the job was started",
+        "retryable": one.error.retryable if one.error else None,
         "problems": [str(problem) for problem in problems],
         "target": {},
     }
