@@ -1,12 +1,13 @@
-"""`python -m benchmarks quick | full | upsert [--large] | partitions | commits [N] | data SHAPE N [--bad SHARE]`.
+"""`python -m benchmarks WHAT`: quick, full, upsert, partitions, meltano, commits, data.
 
 To be run from the top folder of a checkout.
 """
 
 import argparse
 import sys
+from pathlib import Path
 
-from benchmarks import commits, data, machine, report, suite, upserts
+from benchmarks import commits, data, machine, report, suite, through_meltano, upserts
 from benchmarks.cases import Result
 from benchmarks.readback import Mismatch
 from benchmarks.shapes import SHAPES
@@ -22,6 +23,9 @@ def main() -> int:
         print(commits.measure(asked.commits))
         return 0
     try:
+        if asked.what == "meltano":
+            _meltano(asked.program, asked.rows)
+            return 0
         if asked.what == "upsert":
             _upsert(large=asked.large)
             return 0
@@ -40,6 +44,11 @@ def _arguments() -> argparse.Namespace:
     merged.add_argument("--large", action="store_true", help="also into ten million rows")
     kinds.add_parser("full", help="all shapes and peers; writes benchmarks/results/latest.json and docs/benchmarks.md")
     kinds.add_parser("partitions", help="731 and 1,000 partitions beside none")
+    run = kinds.add_parser(
+        "meltano", help="one large CSV file through `meltano run`, as RECORD lines and as BATCH files"
+    )
+    run.add_argument("rows", type=int, nargs="?", default=through_meltano.ROWS)
+    run.add_argument("--program", type=Path, default=Path(".venv-meltano/bin/meltano"), help="of Meltano")
     many = kinds.add_parser("commits", help="what the last of many commits to one table costs, beside the first")
     many.add_argument("commits", type=int, nargs="?", default=commits.COMMITS)
     made = kinds.add_parser("data", help="make a stream and print its path")
@@ -51,6 +60,10 @@ def _arguments() -> argparse.Namespace:
 
 def _upsert(*, large: bool) -> None:
     print("", *upserts.lines(list(upserts.cases(large=large))), sep="\n")
+
+
+def _meltano(program: Path, rows: int) -> None:
+    print("", *through_meltano.lines(list(through_meltano.cases(program, rows))), sep="\n")
 
 
 def _quick() -> None:
