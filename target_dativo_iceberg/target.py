@@ -22,6 +22,7 @@ from target_dativo_iceberg.errors import (
     InputError,
     MissingKeyError,
     RecordBeforeSchemaError,
+    Stop,
     StoreError,
 )
 from target_dativo_iceberg.loader import Loader
@@ -31,6 +32,7 @@ from target_dativo_iceberg.report_file import write
 from target_dativo_iceberg.route import Contracts
 from target_dativo_iceberg.settings import Settings, json_schema, parse
 from target_dativo_iceberg.telemetry.events import RunEnded, RunStarted
+from target_dativo_iceberg.telemetry.feed import Feed
 from target_dativo_iceberg.telemetry.opening import opened
 
 
@@ -127,10 +129,10 @@ class TargetDativoIceberg(Target):
     def _load(self, source: BinaryIO) -> RunReport:
         settings = self.settings
         report = RunReport(settings.run_id, settings.job_id, settings.tenant_id)
-        self._keep(report.as_dict())  # as running: a path that cannot be written ends the run before it begins
         feed = opened(settings, report, os.environ)
         try:
             feed.say(RunStarted(report.run_id, report.job_id, report.tenant_id, report.started, report.began))
+            self._keep(report.as_dict())  # as running: a path that cannot be written ends the run before it begins
             with machine_errors():
                 contracts = Contracts(settings, _documents(settings))
                 Loader(settings, contracts, source, emit, _maps(settings), feed=feed).run()
@@ -139,7 +141,7 @@ class TargetDativoIceberg(Target):
             found = report.as_dict()
             with contextlib.suppress(StoreError):
                 self._keep(found)
-            feed.say(RunEnded(found, report.line()))
+            _tell_end(feed, found)
             raise
         report.end()
         if settings.report_path:
@@ -148,7 +150,7 @@ class TargetDativoIceberg(Target):
             report.where = whereabouts(settings)
         found = report.as_dict()
         self._keep(found)
-        feed.say(RunEnded(found, report.line()))
+        _tell_end(feed, found)
         return report
 
     def _keep(self, report: Mapping[str, Any]) -> None:
@@ -157,6 +159,12 @@ class TargetDativoIceberg(Target):
 
     def process_endofpipe(self) -> None:
         """Nothing is left: the loader published at the end of input."""
+
+
+def _tell_end(feed: Feed, found: Mapping[str, Any]) -> None:
+    """Tell that the run has ended. A signal ends the telling only: what it would stop is over."""
+    with contextlib.suppress(Stop):
+        feed.say(RunEnded(found, feed.report.line()))
 
 
 def _documents(settings: Settings) -> Any:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from target_dativo_iceberg.report import StreamReport
     from target_dativo_iceberg.timeline import Span
 
 
-@dataclass(frozen=True, slots=True)
-class RunStarted:
+class RunStarted(Struct, frozen=True):
     """The target has its settings and is about to read.
 
     Attributes:
@@ -31,8 +31,7 @@ class RunStarted:
     began: float
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """A column of a stream's contract. `type` is one of the kinds of `contract.model.Kind`."""
 
     name: str
@@ -40,8 +39,7 @@ class Column:
     description: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class StreamStarted:
+class StreamStarted(Struct, frozen=True):
     """A stream's SCHEMA has come and fits its contract; it is told again when another one comes.
 
     Attributes:
@@ -58,15 +56,13 @@ class StreamStarted:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(Struct, frozen=True):
     """Records of each stream that were judged so far, published or not; told at most once a minute."""
 
     records: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class EpochPublished:
+class EpochPublished(Struct, frozen=True):
     """An epoch is published.
 
     Attributes:
@@ -81,15 +77,13 @@ class EpochPublished:
     counts: Mapping[str, StreamReport]
 
 
-@dataclass(frozen=True, slots=True)
-class StateEmitted:
+class StateEmitted(Struct, frozen=True):
     """A STATE line was printed."""
 
     epoch: int
 
 
-@dataclass(frozen=True, slots=True)
-class RunEnded:
+class RunEnded(Struct, frozen=True):
     """The run has ended, well or not. `report` is the run report as it is written, `line` its one line for people."""
 
     report: Mapping[str, Any]

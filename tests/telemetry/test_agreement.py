@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from tests.telemetry.collector import Collector
 from tests.telemetry.conftest import CANARY, PARENT, SECRETS, Told
+from tests.telemetry.scraping import Labels, samples
 
-Labels = frozenset[tuple[str, str]]
-SAMPLE = re.compile(r'(\w+)\{((?:\w+="(?:[^"\\]|\\.)*",?)*)\} (\S+)')
+ROOT = Path(__file__).resolve().parents[2]
 TIMERS = {"dativo_run_duration": "seconds", "dativo_publish_duration": "publish_seconds"}
 WHO = {("tenant", "acme"), ("job", "shop")}
-
-
-def samples(text: str) -> dict[tuple[str, Labels], float]:
-    """Parse a textfile: every line is a comment of the metric that follows, or a sample of it."""
-    found: dict[tuple[str, Labels], float] = {}
-    current = ""
-    for line in text.splitlines():
-        if line.startswith("# TYPE "):
-            _, _, current, kind = line.split(" ")
-            assert kind == "gauge"
-        elif not line.startswith("# HELP dativo_run_"):
-            match = SAMPLE.fullmatch(line)
-            assert match, line
-            assert match[1] == current
-            labels = frozenset(re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', match[2]))
-            assert (current, labels) not in found
-            found[current, labels] = float(match[3])
-    return found
 
 
 def expected(report: dict[str, Any]) -> dict[tuple[str, Labels], float]:
@@ -110,6 +92,8 @@ def _spans_agree(collector: Collector, report: dict[str, Any]) -> None:
         assert own["dativo.records.good"] == stream["good"]
         assert own["dativo.records.quarantined"] == stream["quarantined"]
         assert own["dativo.snapshot.id"] == stream["snapshot_id"]
+    page = (ROOT / "docs" / "observability.md").read_text()
+    assert [key for span in spans for key in (span.name, *span.attributes) if f"`{key}`" not in page] == []
     assert abs(top.nanoseconds / 1e9 - report["seconds"]) < 0.001
 
 

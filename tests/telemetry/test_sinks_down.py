@@ -58,6 +58,19 @@ def test_sinks_that_hang(run: Callable[..., Told], tmp_path: Path) -> None:
         hanging.stop()
 
 
+def test_a_signal_while_the_end_is_told_does_not_undo_it(target: Target) -> None:
+    hanging = Collector(hangs=True)
+    try:
+        child = target.start(env={"OTEL_EXPORTER_OTLP_ENDPOINT": hanging.url})
+        child.feed(schema(), record(1), state({"b": 1}))
+        child.close()
+        child.until(lambda: "run report: success" in child.log, "the end of the run")
+        child.signal(signal.SIGTERM)
+        assert child.wait().code == 0
+    finally:
+        hanging.stop()
+
+
 def test_a_run_that_fails_tells_it_and_keeps_when_the_last_one_succeeded(
     run: Callable[..., Told], collector: Collector
 ) -> None:
