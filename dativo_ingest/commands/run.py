@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from dativo_ingest import exit_codes
+from dativo_ingest import exit_codes, telemetry
 from dativo_ingest.alerts.telling import tell_of_overdue, tell_of_runs
 from dativo_ingest.commands.common import (
     add_alerts_option,
@@ -39,6 +40,11 @@ def add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     parser.add_argument("--parallel", type=_at_least_one, default=1, metavar="N", help="jobs at once (default: 1)")
     add_alerts_option(parser)
     parser.add_argument("--no-install", action="store_true", help="fail when a tap is not installed yet")
+    parser.add_argument(
+        "--metrics-dir",
+        metavar="DIR",
+        help="folder for a Prometheus textfile of each job (default: $DATIVO_METRICS_DIR; none without it)",
+    )
     parser.set_defaults(run=run)
 
 
@@ -58,6 +64,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace, options: Options, events: Events, stopped: Stopped) -> int:
+    telemetry.learn_secrets(options.environment, events)
+    if arguments.metrics_dir:
+        given = str(Path(arguments.metrics_dir).resolve())
+        options = replace(options, environment={**options.environment, telemetry.METRICS_DIR: given})
     prepared = start(options, events)
     tell_of_overdue(prepared, events)
     around = Surroundings(options.places, options.environment, stopped.event, install=not arguments.no_install)
@@ -80,6 +90,12 @@ def _one(one: Prepared, around: Surroundings) -> Report:
             fault = unforeseen(error)
             one = replace(one, error=fault)
             one.events.error("job_error", str(fault), cause=fault.code, retryable=fault.retryable)
+    report = _not_run(one)
+    telemetry.tell(report, around.environment, one.events)
+    return report
+
+
+def _not_run(one: Prepared) -> Report:
     problems = one.error.problems if isinstance(one.error, ConfigError) else ()
     return {
         "job": one.file.name if one.file else one.path.stem,
