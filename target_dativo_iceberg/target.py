@@ -34,6 +34,7 @@ from target_dativo_iceberg.settings import Settings, json_schema, parse
 from target_dativo_iceberg.telemetry.events import RunEnded, RunStarted
 from target_dativo_iceberg.telemetry.feed import Feed
 from target_dativo_iceberg.telemetry.opening import opened
+from target_dativo_iceberg.whereabouts import whereabouts
 
 
 class BlockReader(GenericSingerReader[bytes]):
@@ -129,6 +130,7 @@ class TargetDativoIceberg(Target):
     def _load(self, source: BinaryIO) -> RunReport:
         settings = self.settings
         report = RunReport(settings.run_id, settings.job_id, settings.tenant_id)
+        report.where = whereabouts(settings, asks=False)
         feed = opened(settings, report, os.environ)
         try:
             feed.say(RunStarted(report.run_id, report.job_id, report.tenant_id, report.started, report.began))
@@ -144,10 +146,7 @@ class TargetDativoIceberg(Target):
             _tell_end(feed, found)
             raise
         report.end()
-        if settings.report_path:
-            from target_dativo_iceberg.whereabouts import whereabouts  # noqa: PLC0415 - for reports only
-
-            report.where = whereabouts(settings)
+        report.where = whereabouts(settings, asks=settings.report_path is not None)
         found = report.as_dict()
         self._keep(found)
         _tell_end(feed, found)

@@ -203,6 +203,10 @@ def _places(examples: Sequence[Example], rule: str) -> tuple[str, ...]:
 
 def _notes(run: JobRun) -> Iterator[tuple[str, str]]:
     for stream in run.target.streams:
+        sent = run.tap_says.get(stream.stream, 0)
+        # A failed run drops what it had not published yet.
+        if run.exit_code < 2 and sent > stream.records:
+            yield stream.stream, f"the tap says that it sent {counted(sent, 'record')}, {stream.records:,} were read"
         for rule, count in stream.warnings.items():
             yield stream.stream, f"{counted(count, 'record')} kept, though rule {rule} warns of them"
         for column, kinds in stream.coercions.items():

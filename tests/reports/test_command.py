@@ -206,6 +206,14 @@ def test_counts_that_do_not_add_up_are_an_alarm(dativo: Dativo, tmp_path: Path) 
     assert "Keep this report and the tables as they are" in out
 
 
+def test_what_the_tap_says_is_held_against_what_was_read(dativo: Dativo, tmp_path: Path) -> None:
+    report = made.run(made.stream("a", 10), made.stream("b", 10), tap_says={"a": 12, "b": 10})
+    (tmp_path / "one.json").write_text(json.dumps(report))
+    out = dativo("report", tmp_path / "one.json")[1]
+    assert "a: the tap says that it sent 12 records, 10 were read" in out
+    assert "b: the tap says" not in out
+
+
 def test_a_report_of_the_target_alone_is_shown(dativo: Dativo, tmp_path: Path) -> None:
     (tmp_path / "one.json").write_text(json.dumps(made.run(made.stream("a", 5, 1))["target"]))
     code, out, _ = dativo("report", tmp_path / "one.json")
