@@ -8,10 +8,10 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from dativo_ingest import exit_codes, legacy_state, private_files, recovery, state, telemetry
+from dativo_ingest import exit_codes, kept_reports, legacy_state, private_files, recovery, state, telemetry
 from dativo_ingest.attempts import Attempt, run_once
 from dativo_ingest.errors import LockedError, OrchestratorError, RunError, StateError
 from dativo_ingest.events import Events
@@ -30,12 +30,13 @@ _LOADER_SECONDS = 170.0
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What runs of all jobs share. `stop` ends them early."""
+    """What runs of all jobs share. `stop` ends them early; `call_id` names their call of `dativo run` in reports."""
 
     places: Places
     environment: Mapping[str, str]
     stop: threading.Event
     install: bool = True
+    call_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
 def run_job(ready: Ready, around: Surroundings, events: Events) -> dict[str, Any]:
@@ -55,7 +56,9 @@ def run_job(ready: Ready, around: Surroundings, events: Events) -> dict[str, Any
     except OSError as error:
         problem = f"the job's folder cannot be used ({error.strerror}): check the state directory"
         attempt = Attempt(exit_codes.FAILURE, StateError.code, problem, retryable=StateError.retryable)
-    report = _report(ready, attempt, run_id, tries, started, time.monotonic() - began)
+    about = {"call_id": around.call_id, "path": str(ready.file.document.path)}
+    report = about | _report(ready, attempt, run_id, tries, started, time.monotonic() - began)
+    _keep(report, ready, attempt, events)
     if attempt.code < exit_codes.FAILURE:
         push(ready, attempt.report, around.environment, around.stop, events)
     _say_end(report, events)
@@ -146,7 +149,7 @@ def _settings(ready: Ready, run: Run) -> dict[str, object]:
 
 
 def _report(ready: Ready, attempt: Attempt, run_id: str, tries: int, started: str, seconds: float) -> dict[str, Any]:
-    report = {
+    return {
         "job": ready.file.name,
         "tenant": ready.file.tenant,
         "run_id": run_id,
@@ -162,11 +165,16 @@ def _report(ready: Ready, attempt: Attempt, run_id: str, tries: int, started: st
         "tap_says": dict(attempt.tap_says),
         "target": dict(attempt.report),
     }
-    # A job that is being run keeps the report of that run; where nothing can be written the error says so already.
-    if attempt.cause != LockedError.code:
-        with contextlib.suppress(OSError):
-            private_files.write(ready.folder.report, json.dumps(report, indent=2).encode() + b"\n")
-    return report
+
+
+def _keep(report: Mapping[str, Any], ready: Ready, attempt: Attempt, events: Events) -> None:
+    """Keep the report; a job that is being run keeps that of its run."""
+    if attempt.cause == LockedError.code:
+        return
+    text = events.redactor.clean(json.dumps(report, indent=2)).encode() + b"\n"
+    # Where nothing can be written the error says so already.
+    with contextlib.suppress(OSError):
+        kept_reports.keep(ready.folder, report, text)
 
 
 def _say_end(report: Mapping[str, Any], events: Events) -> None:

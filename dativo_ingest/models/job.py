@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from dativo_ingest.models.notify import Notify
 from dativo_ingest.models.target import Target
 from tap_adapters.shape import Count, Engine, Free, Shape, Text
 
@@ -159,6 +160,7 @@ class Job(Shape):
     timeout_seconds: Annotated[int, Field(ge=1)] | None = None
     logging: Logging = Logging()
     catalog: MetadataCatalog | None = None
+    notify: Notify | None = None
     classification_overrides: dict[str, str] = {}
     finops: Finops | None = None
     governance_overrides: Governance | None = None

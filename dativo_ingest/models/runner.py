@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from dativo_ingest.models.notify import Notify
 from tap_adapters.shape import Shape, Text
 
 One = Annotated[int, Field(ge=1)]
@@ -39,7 +40,8 @@ class Orchestrator(Shape):
 
 
 class Runner(Shape):
-    """How jobs are run: `oneshot` now, `orchestrated` by a scheduler."""
+    """How jobs are run (`oneshot` now, `orchestrated` by a scheduler), and who is told of their runs."""
 
     mode: Literal["orchestrated", "oneshot"] = "orchestrated"
     orchestrator: Orchestrator = Orchestrator()
+    notify: Notify | None = None
