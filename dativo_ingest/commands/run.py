@@ -26,6 +26,7 @@ from dativo_ingest.commands.common import (
 from dativo_ingest.errors import ConfigError, unforeseen
 from dativo_ingest.events import Events
 from dativo_ingest.run import Surroundings, run_job
+from dativo_ingest.runner import read_runner
 from dativo_ingest.startup import Options, Prepared, start
 
 Report = Mapping[str, Any]
@@ -43,7 +44,8 @@ def add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     parser.add_argument(
         "--metrics-dir",
         metavar="DIR",
-        help="folder for a Prometheus textfile of each job (default: $DATIVO_METRICS_DIR; none without it)",
+        help=f"folder for a Prometheus textfile of each job (default: ${telemetry.METRICS_DIR}, else the runner file's "
+        "metrics_dir)",
     )
     parser.set_defaults(run=run)
 
@@ -65,9 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _run(arguments: argparse.Namespace, options: Options, events: Events, stopped: Stopped) -> int:
     telemetry.learn_secrets(options.environment, events)
-    if arguments.metrics_dir:
-        given = str(Path(arguments.metrics_dir).resolve())
-        options = replace(options, environment={**options.environment, telemetry.METRICS_DIR: given})
+    if directory := _metrics_dir(arguments, options):
+        options = replace(options, environment={**options.environment, telemetry.METRICS_DIR: directory})
     prepared = start(options, events)
     tell_of_overdue(prepared, events)
     around = Surroundings(options.places, options.environment, stopped.event, install=not arguments.no_install)
@@ -80,6 +81,15 @@ def _run(arguments: argparse.Namespace, options: Options, events: Events, stoppe
     else:
         print_table(_HEAD, [_row(report) for report in reports], events)
     return code if stopped.signal is None else 128 + stopped.signal
+
+
+def _metrics_dir(arguments: argparse.Namespace, options: Options) -> str | None:
+    """Return the folder for textfiles: the option's, else the variable's, else the runner file's."""
+    given: str | None = arguments.metrics_dir or options.environment.get(telemetry.METRICS_DIR)
+    if given or not arguments.alerts:
+        return str(Path(given).resolve()) if given else None
+    _, runner = read_runner(Path(arguments.alerts))
+    return str(options.places.root / runner.metrics_dir) if runner.metrics_dir else None
 
 
 def _one(one: Prepared, around: Surroundings) -> Report:

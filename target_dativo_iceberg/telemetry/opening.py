@@ -34,10 +34,10 @@ def _sinks(settings: Settings, environment: Mapping[str, str]) -> Iterator[Sink]
 
         yield Otlp(environment)
     if lineage.is_on(environment):
-        yield lineage.Lineage(_place(settings), environment)
+        yield lineage.Lineage(place(settings), environment)
 
 
-def _place(settings: Settings) -> str:
+def place(settings: Settings) -> str:
     """Return where the tables are, as a URI without any sign-in."""
     from target_dativo_iceberg.whereabouts import plain  # noqa: PLC0415 - as above
 

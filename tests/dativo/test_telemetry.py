@@ -70,7 +70,7 @@ def test_a_job_tells_its_span_its_time_and_the_counts_of_its_target_once(
 
 def test_a_job_that_cannot_start_is_told_as_failed_and_keeps_its_last_success(project: Project) -> None:
     project.csv(1)
-    project.environment["DATIVO_METRICS_DIR"] = str(project.folder / "prom")
+    project.environment["DATIVO_RUNNER_CONFIG"] = str(project.write("runner.yaml", {"metrics_dir": "prom"}))
     assert project.run(project.job()).code == 0
     path = project.folder / "prom" / "dativo_acme_orders.prom"
     success = ("dativo_run_last_success_timestamp_seconds", WHO)

@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 
 from target_dativo_iceberg.report import RunReport, StreamReport
+from target_dativo_iceberg.settings import Settings
 from target_dativo_iceberg.telemetry import feed as feed_module
 from target_dativo_iceberg.telemetry import textfile
 from target_dativo_iceberg.telemetry.events import EpochPublished, Event, RunEnded
 from target_dativo_iceberg.telemetry.feed import Feed
 from target_dativo_iceberg.telemetry.measures import MEASURES
+from target_dativo_iceberg.telemetry.opening import place
 from target_dativo_iceberg.telemetry.singer import MetricLines
 from target_dativo_iceberg.telemetry.tracing import Parent, begun, taken
 from tests.target.running import Target, record, schema, state
@@ -80,6 +82,18 @@ def test_the_trace_is_taken_from_the_environment_if_it_is_well_formed(given: str
     own = begun({"TRACEPARENT": given})
     assert taken({"TRACEPARENT": str(own)}) == own
     assert (own.trace == TRACE) == (expected is not None)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"warehouse": "s3://bucket/tables"}, "s3://bucket/tables"),
+        ({"warehouse": "/tables"}, "file:///tables"),
+        ({"nessie_uri": "https://me:secret@nessie.example.com/api/v2?a=b"}, "https://nessie.example.com/api/v2"),
+    ],
+)
+def test_the_place_of_tables_is_a_uri_without_a_sign_in(settings: dict[str, Any], expected: str) -> None:
+    assert place(Settings(**settings)) == expected
 
 
 class Broken:
