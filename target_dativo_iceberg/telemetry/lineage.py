@@ -10,17 +10,13 @@ import importlib.util
 import logging
 import queue
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from target_dativo_iceberg import log
 from target_dativo_iceberg.telemetry.events import Event, RunEnded, RunStarted, StreamStarted
 from target_dativo_iceberg.telemetry.sending import LIMIT_SECONDS
-
-if TYPE_CHECKING:
-    from openlineage.client import OpenLineageClient
-    from openlineage.client.event_v2 import RunEvent
 
 _FILE = "openlineage.yml"
 _THREAD = "lineage"
@@ -108,12 +104,14 @@ class Lineage:
         finally:
             self._ready.set()
         about = lineage_events.About(self._place, self._run, self._environment)
-        self._emit(client, lineage_events.started(about))
+        self._do(lambda: client.emit(lineage_events.started(about)))
         report = self._todo.get()
-        self._emit(client, lineage_events.ended(about, report, self._streams))
+        self._do(lambda: client.emit(lineage_events.ended(about, report, self._streams)))
+        # Transports that send in the background (async_http, kafka) still hold some.
+        self._do(lambda: client.close(LIMIT_SECONDS))
 
-    def _emit(self, client: OpenLineageClient, event: RunEvent) -> None:
+    def _do(self, work: Callable[[], object]) -> None:
         try:
-            client.emit(event)
+            work()
         except Exception as error:  # whatever the transport raises
             self._wrong = type(error).__name__

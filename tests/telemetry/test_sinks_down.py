@@ -58,6 +58,19 @@ def test_sinks_that_hang(run: Callable[..., Told], tmp_path: Path) -> None:
         hanging.stop()
 
 
+@pytest.mark.parametrize("transport", ["http", "async_http"])
+def test_a_lineage_server_gets_both_events_before_the_process_ends(
+    run: Callable[..., Told], collector: Collector, transport: str
+) -> None:
+    told = run(
+        env=settings_of(collector.url) | {"OTEL_SDK_DISABLED": "true", "OPENLINEAGE__TRANSPORT__TYPE": transport}
+    )
+    assert (told.ended.code, told.warnings) == (0, [])
+    events = [json.loads(body) for body in collector.bodies]
+    assert sorted(event["eventType"] for event in events) == ["COMPLETE", "START"]
+    assert {headers["Authorization"] for headers in collector.headers} == {f"Bearer {SECRETS[2]}"}
+
+
 def test_a_signal_while_the_end_is_told_does_not_undo_it(target: Target) -> None:
     hanging = Collector(hangs=True)
     try:
