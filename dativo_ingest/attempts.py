@@ -37,6 +37,7 @@ class Attempt:
         report: the target's run report, empty when there is none.
         tap_exit: exit code of the tap, None when it did not come to an end.
         errors: last error lines, for the patterns of a retry.
+        tap_says: records of each stream that the tap says it has sent.
         retryable: whether the same run, started again, may end well; None for success and when it cannot be known.
 
     """
@@ -47,6 +48,7 @@ class Attempt:
     report: Mapping[str, Any] = field(default_factory=dict)
     tap_exit: int | None = None
     errors: Sequence[str] = ()
+    tap_says: Mapping[str, int] = field(default_factory=dict)
     retryable: bool | None = None
 
     @property
@@ -141,7 +143,7 @@ def _read(run: Run, logs: PluginLogs, why: str, meltano_code: int) -> Attempt:
         _number(run.mapper_exit) or _number(run.tap_exit),
         _number(run.loader_exit),
     )
-    ended = partial(Attempt, report=report, tap_exit=tap_exit, errors=logs.errors())
+    ended = partial(Attempt, report=report, tap_exit=tap_exit, errors=logs.errors(), tap_says=logs.tap_says)
 
     def failed(cause: str, error: str) -> Attempt:
         known = retryable(cause, error, report.get("error") or {})

@@ -10,7 +10,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 # Commands that are programs of the target, which this package does not import.
 _PROGRAMS = {
@@ -31,7 +31,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """
     given = list(sys.argv[1:] if words is None else words)
     if given and given[0] in _PROGRAMS:
-        become_program(given[0], given[1:])
+        _program(given[0], given[1:])
     arguments = _parser().parse_args(given)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("dativo.stack").setLevel(logging.INFO)
@@ -39,12 +39,28 @@ def main(words: Sequence[str] | None = None) -> int:
     return run(arguments)
 
 
-def become_program(name: str, words: Sequence[str]) -> NoReturn:
+def _program(name: str, words: Sequence[str]) -> NoReturn:
+    """Become a program of the target, with the settings of a job where `--job` names one."""
+    if not any(word == "--job" or word.startswith("--job=") for word in words):
+        become_program(name, words)
+    from dativo_ingest.commands.programs import of_job  # noqa: PLC0415 - only for jobs
+    from dativo_ingest.errors import OrchestratorError  # noqa: PLC0415 - as above
+
+    try:
+        left, environment = of_job(name, words)
+    except OrchestratorError as error:
+        sys.stderr.write("".join(f"ERROR: {error.code}: {line}\n" for line in str(error).splitlines()))
+        sys.exit(2)
+    become_program(name, left, environment)
+
+
+def become_program(name: str, words: Sequence[str], environment: Mapping[str, str] | None = None) -> NoReturn:
     """Become a program of the target: its streams, signals and exit code are then those of this process."""
     sys.stdout.flush()
     sys.stderr.flush()
     # -P: nothing is imported from the folder that the command is run in.
-    os.execv(sys.executable, [sys.executable, "-P", "-m", f"target_dativo_iceberg.{name}", *words])  # noqa: S606
+    program = [sys.executable, "-P", "-m", f"target_dativo_iceberg.{name}", *words]
+    os.execve(sys.executable, program, dict(os.environ if environment is None else environment))  # noqa: S606
 
 
 def _parser() -> argparse.ArgumentParser:

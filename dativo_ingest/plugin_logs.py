@@ -1,10 +1,10 @@
-"""What Meltano, tap and target say while a job runs: events of ours, and the last errors for the report."""
+"""What Meltano, tap and target say while a job runs: events of ours, and the last errors and counts for the report."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ _HEAD = 100
 _SHOWN = ("WARNING", "ERROR", "CRITICAL")
 _KEPT = 20
 _LONGEST = 1000
+_METRIC = re.compile(r"METRIC: (\{.*\})$")
 
 
 class PluginLogs:
@@ -27,6 +28,12 @@ class PluginLogs:
         self._read = dict.fromkeys(files, 0)
         self._errors: dict[str, deque[str]] = {who: deque(maxlen=_KEPT) for who in (*files, "meltano")}
         self._last = dict.fromkeys(self._errors, "")
+        self._counts: Counter[str] = Counter()
+
+    @property
+    def tap_says(self) -> dict[str, int]:
+        """Records of each stream that the tap says it has sent, by its METRIC lines; empty when it says nothing."""
+        return dict(self._counts)
 
     def last_error(self, who: str) -> str:
         """Return the last error of `tap`, `target` or `meltano`, known secrets hidden.
@@ -61,12 +68,35 @@ class PluginLogs:
         text = line.strip()
         if not text:
             return
+        if who == "target" and (event := _as_event(text)):
+            self._tell(*event)
+            return
+        if who == "tap":
+            self._count(text)
         found = _LEVEL.search(text[:_HEAD])
         level = found[1] if found else ""
         message = (text[found.end() :].lstrip(" |:") if found else text)[:_LONGEST]
         # The name of the logger stands between bars before the message.
         message = message.partition(" | ")[2] or message
         self._say(who, message, level)
+
+    def _count(self, text: str) -> None:
+        """Add what a METRIC line of the tap counts since the one before it."""
+        found = _METRIC.search(text)
+        try:
+            point = json.loads(found[1]) if found else {}
+            if point.get("metric") == "record_count" and isinstance(point["value"], int):
+                self._counts[str(point["tags"].get("stream") or point["tags"]["endpoint"])] += point["value"]
+        except (ValueError, KeyError, AttributeError):
+            return
+
+    def _tell(self, message: str, level: str, fields: dict[str, Any]) -> None:
+        """Say an event of the target as one of ours; what it only logs is shown as any plugin's log."""
+        event = fields.pop("event_type", None)
+        if event is None or level in ("ERROR", "CRITICAL"):
+            self._say("target", message[:_LONGEST], level)
+        else:
+            self._events.say(event, message[:_LONGEST], level, **fields)
 
     def take_meltano(self, lines: Iterable[bytes]) -> None:
         """Take all lines of Meltano's log, most of them JSON objects."""
@@ -84,6 +114,15 @@ class PluginLogs:
         # A tap may log what it reads: only what it says is wrong is shown without being asked for.
         shown = level if level in _SHOWN and who != "meltano" else "DEBUG"
         self._events.say(f"{who}_log", message, shown)
+
+
+def _as_event(text: str) -> tuple[str, str, dict[str, Any]] | None:
+    """Return message, level and fields of a line of the target's JSON log."""
+    try:
+        line: Any = json.loads(text)
+        return str(line["message"]), str(line["level"]).upper(), {**line["extra"]}
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def _as_json(text: str) -> tuple[str, str] | None:

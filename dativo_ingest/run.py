@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dativo_ingest import exit_codes, kept_reports, legacy_state, private_files, recovery, state
+from dativo_ingest import exit_codes, kept_reports, legacy_state, private_files, recovery, state, telemetry
 from dativo_ingest.attempts import Attempt, run_once
 from dativo_ingest.errors import LockedError, OrchestratorError, RunError, StateError
 from dativo_ingest.events import Events
@@ -42,6 +42,7 @@ class Surroundings:
 def run_job(ready: Ready, around: Surroundings, events: Events) -> dict[str, Any]:
     """Run a job and return its report, which is also kept in the job's folder. Foreseen failures are in the report."""
     started, began = state.now(), time.monotonic()
+    around, span = telemetry.traced(around)
     events.say("job_started", f"job {ready.file.id} starts", source=ready.source.type, engine=ready.source.engine)
     run_id, tries = str(uuid.uuid4()), 0
     try:
@@ -61,6 +62,7 @@ def run_job(ready: Ready, around: Surroundings, events: Events) -> dict[str, Any
     if attempt.code < exit_codes.FAILURE:
         push(ready, attempt.report, around.environment, around.stop, events)
     _say_end(report, events)
+    telemetry.tell(report, around.environment, events, span)
     return report
 
 
@@ -142,6 +144,7 @@ def _settings(ready: Ready, run: Run) -> dict[str, object]:
         "run_id": run.run_id,
         "report_path": str(run.report),
         "journal_path": str(ready.folder.journal),
+        "log_format": "json",
     }
 
 
@@ -159,6 +162,7 @@ def _report(ready: Ready, attempt: Attempt, run_id: str, tries: int, started: st
         "seconds": round(seconds, 3),
         "attempts": tries,
         "source": ready.source.type,
+        "tap_says": dict(attempt.tap_says),
         "target": dict(attempt.report),
     }
 

@@ -20,7 +20,19 @@ Settings = dict[str, Any]
 _FORMATS = ("parquet", "iceberg", "markdown_kv")
 SETTINGS_SCHEMA = "schemas/target-settings.schema.json"
 # What the orchestrator sets itself, for each run.
-_OURS = frozenset({"job_id", "run_id", "tenant_id", "report_path", "journal_path", "completion_path", "contract_path"})
+_OURS = frozenset(
+    {
+        "job_id",
+        "run_id",
+        "tenant_id",
+        "report_path",
+        "journal_path",
+        "completion_path",
+        "contract_path",
+        "metrics_dir",
+        "log_format",
+    }
+)
 
 
 def merged(job: Job, recipe: RecipeFile, values: Mapping[str, Any]) -> Target:

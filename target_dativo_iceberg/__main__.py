@@ -86,7 +86,7 @@ def unforeseen(error: Exception) -> DativoError:
 def fail(error: DativoError) -> None:
     """Say what is wrong in one line and end."""
     on_signals(end_now)
-    log.say(error.line, "error")
+    log.say(error.line, "error", event_type="failed", code=error.code, retryable=error.retryable)
     end(error.exit_code)
 
 

@@ -17,11 +17,15 @@ from target_dativo_iceberg.settings import Settings, parse
 
 DONE, PARTLY, FAILED = 0, 1, 2
 _BROKEN_PIPE = 141
+_OF_JOB = (
+    "Under dativo, --job JOB in place of --config takes the settings from a job file, with --root, --state-dir, "
+    "--secrets-dir, --secret-manager and --mode as dativo run has them."
+)
 
 
 def parser(name: str, description: str) -> argparse.ArgumentParser:
     """Return a parser of `dativo <name>` with the options that all commands have."""
-    found = argparse.ArgumentParser(prog=f"dativo {name}", description=description)
+    found = argparse.ArgumentParser(prog=f"dativo {name}", description=description, epilog=_OF_JOB)
     found.add_argument(
         "--config",
         action="append",

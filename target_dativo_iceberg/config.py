@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from target_dativo_iceberg import log
 from target_dativo_iceberg.errors import SettingsError
@@ -17,8 +17,8 @@ PREFIX = "TARGET_DATIVO_ICEBERG_"
 _OTHERS = {"LOGLEVEL"}
 
 
-def check_file(path: str) -> None:
-    """Refuse a config file that is not one JSON object.
+def check_file(path: str) -> dict[str, Any]:
+    """Return what a config file holds; refuse one that is not one JSON object.
 
     Raises:
         SettingsError: it is missing, cannot be read, or holds something else.
@@ -35,6 +35,7 @@ def check_file(path: str) -> None:
         raise SettingsError(f"config file '{path}' is not JSON in UTF-8", "mend it") from None
     if not isinstance(found, dict):
         raise SettingsError(f"config file '{path}' is not a JSON object", 'put the settings in {"name": value, …}')
+    return found
 
 
 def _refuse(_constant: str) -> NoReturn:

@@ -19,12 +19,7 @@ from target_dativo_iceberg.batch_files import pieces, root_paths
 from target_dativo_iceberg.batch_fit import chosen, takes_files
 from target_dativo_iceberg.completion import Completion
 from target_dativo_iceberg.epoch import Epoch
-from target_dativo_iceberg.errors import (
-    ContractError,
-    InputError,
-    RecordBeforeSchemaError,
-    StoreError,
-)
+from target_dativo_iceberg.errors import ContractError, InputError, RecordBeforeSchemaError, StoreError
 from target_dativo_iceberg.interrupts import Interrupts
 from target_dativo_iceberg.journal import check_completed, noting
 from target_dativo_iceberg.machine import beginning_threads, scratch
@@ -37,6 +32,8 @@ from target_dativo_iceberg.report import RunReport
 from target_dativo_iceberg.stage import Staged, stage
 from target_dativo_iceberg.streams import Stream, Streams
 from target_dativo_iceberg.tally import Tally
+from target_dativo_iceberg.telemetry.events import StateEmitted
+from target_dativo_iceberg.telemetry.feed import Feed
 from target_dativo_iceberg.workers import Job, Workers
 
 if TYPE_CHECKING:
@@ -58,7 +55,7 @@ class Loader:
         source: the Singer messages, binary.
         emit: prints one STATE value (JSON text, without newline).
         maps: the user's stream maps, if any.
-        report: filled in as the run goes; a new one when none is given.
+        feed: told of what happens; its report is filled in as the run goes. A new one when none is given.
 
     """
 
@@ -70,7 +67,7 @@ class Loader:
         emit: Callable[[bytes], None],
         maps: StreamMaps | None = None,
         *,
-        report: RunReport | None = None,
+        feed: Feed | None = None,
     ) -> None:
         self._settings = settings
         self._contracts = contracts
@@ -90,8 +87,9 @@ class Loader:
         self._epoch: Epoch | None = None
         self._interrupts = Interrupts()
         self._progress = Progress()
-        self.report = report or RunReport(settings.run_id, settings.job_id, settings.tenant_id)
-        self._tally = Tally(self.report)
+        self._feed = feed or Feed(RunReport(settings.run_id, settings.job_id, settings.tenant_id))
+        self.report = self._feed.report
+        self._tally = Tally(self._feed)
 
     # ---- the run ----
 
@@ -157,6 +155,7 @@ class Loader:
         self._submit(block, start, len(block))
         self._position.state_is_last = self._ends_with_state(block)
         self._progress.show(self.report, self._tally.open, self._position.nbytes)
+        self._feed.progress(self._tally.open)
 
     def _ends_with_state(self, block: Block) -> bool:
         """Whether a pause may end the epoch here: no record, and nothing that acts on rows, follows the last STATE."""
@@ -225,6 +224,7 @@ class Loader:
         if stream.ordered.wants_table:
             self._encoder.submit(learn_keys, stream, self._store).result()
         self._tally.bind(stream)
+        self._feed.say(stream.started())
         self._bind(stream)
 
     def _fit(self, stream: Stream) -> None:
@@ -377,7 +377,7 @@ class Loader:
             raise StoreError(
                 f"STATE cannot be written to standard output ({error.strerror}); its epoch is published", "run again"
             ) from error
-        self.report.states += 1
+        self._feed.say(StateEmitted(self.report.epochs))
 
     def _abandon(self) -> None:
         """Drop the open epoch: no snapshot names its files."""

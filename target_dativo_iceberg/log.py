@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from target_dativo_iceberg.errors import SettingsError
 
@@ -19,9 +20,24 @@ def once(message: str, level: str = "warning") -> None:
         say(message, level)
 
 
-def say(message: str, level: str = "info") -> None:
-    """Log a message."""
-    _logger.log(logging.getLevelNamesMapping()[level.upper()], "%s", one_line(message))
+def say(message: str, level: str = "info", **fields: Any) -> None:
+    """Log a message.
+
+    Args:
+        message: one sentence.
+        level: of Python's logging, in any case.
+        **fields: what stands beside it when the log is JSON; never a record's value.
+
+    """
+    _logger.log(logging.getLevelNamesMapping()[level.upper()], "%s", one_line(message), extra=fields)
+
+
+def as_json() -> None:
+    """Have every line of the log be a JSON object, in the form of the Singer SDK, from now on."""
+    from singer_sdk.logging import StructuredFormatter  # noqa: PLC0415 - only where it is asked for
+
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(StructuredFormatter())
 
 
 def one_line(message: str) -> str:

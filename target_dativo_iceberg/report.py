@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
 import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from target_dativo_iceberg.errors import DativoError, StoreError
+from target_dativo_iceberg.errors import DativoError, Interrupted, Stop
 from target_dativo_iceberg.examples import Examples
 from target_dativo_iceberg.names import QUARANTINE as SUFFIX
+from target_dativo_iceberg.telemetry import oors
+from target_dativo_iceberg.telemetry.events import EpochPublished, Event, StateEmitted
 from target_dativo_iceberg.timeline import Span, Timeline
 
 if TYPE_CHECKING:
@@ -160,6 +158,10 @@ def _dropped(counts: StreamReport) -> dict[str, Any]:
     }
 
 
+def _iso(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
 @dataclass(slots=True)
 class RunReport:
     """The whole run.
@@ -170,6 +172,8 @@ class RunReport:
         epochs: how many were published.
         states: how many STATE lines were printed.
         streams: counts of published epochs.
+        publish_seconds: how long the publishes took.
+        ended: when the run ended, on the clock that only goes forward; None while it runs.
         where: where the tables are to be looked at: warehouse; branch and hash on Nessie.
         timeline: when each epoch was staged and published.
         unpublished: counts of the epoch that was open when the run failed, as far as it was judged.
@@ -185,6 +189,8 @@ class RunReport:
     began: float = field(default_factory=time.monotonic)
     epochs: int = 0
     states: int = 0
+    publish_seconds: float = 0.0
+    ended: float | None = None
     streams: dict[str, StreamReport] = field(default_factory=dict)
     where: Mapping[str, str | None] = field(default_factory=dict)
     timeline: Timeline = field(init=False)
@@ -195,26 +201,47 @@ class RunReport:
     def __post_init__(self) -> None:
         self.timeline = Timeline(self.began)
 
-    def published(self, open_streams: Mapping[str, StreamReport], span: Span | None = None) -> None:
-        """Move an epoch's counts to the published ones; `span` says when it was staged and published."""
+    def take(self, event: Event) -> None:
+        """Take an event: epochs and STATE lines are counted."""
+        match event:
+            case EpochPublished():
+                self._published(event.counts, event.span)
+            case StateEmitted():
+                self.states += 1
+
+    def _published(self, counts: Mapping[str, StreamReport], span: Span | None) -> None:
+        """Move an epoch's counts to the published ones."""
         self.epochs += 1
         if span is not None:
-            self.timeline.add(self.epochs, span, open_streams)
-        for name, counts in open_streams.items():
-            self.streams.setdefault(name, StreamReport(name)).add(counts)
+            self.timeline.add(self.epochs, span, counts)
+            self.publish_seconds += round(span.published - span.staged, 3)
+        for name, found in counts.items():
+            self.streams.setdefault(name, StreamReport(name)).add(found)
+
+    def read(self, open_streams: Mapping[str, StreamReport]) -> dict[str, int]:
+        """Return how many records of each stream were judged so far; `open_streams`: in the open epoch."""
+        found: Counter[str] = Counter()
+        for one in (*self.streams.values(), *open_streams.values()):
+            found[one.stream] += one.records
+        return dict(found)
+
+    def end(self, error: BaseException | None = None) -> None:
+        """Note that the run has ended, and by which error if it failed."""
+        self.ended = time.monotonic()
+        self.error = Interrupted(error.signum) if isinstance(error, Stop) else error
 
     def as_dict(self) -> dict[str, Any]:
         """JSON form."""
         total = [s.as_dict() for s in self.streams.values()]
         names = ("records", "good", "quarantined", "dropped", "input_bytes", "files", "file_bytes")
+        who = {"run_id": self.run_id, "job_id": self.job_id, "tenant_id": self.tenant_id}
         return {
-            "run_id": self.run_id,
-            "job_id": self.job_id,
-            "tenant_id": self.tenant_id,
+            **who,
             "status": self.status,
             "error": self._error(),
-            "started_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.started)),
+            "started_at": _iso(self.started),
             "seconds": round(self.seconds, 3),
+            "publish_seconds": round(self.publish_seconds, 3),
             "epochs": self.epochs,
             "states": self.states,
             "where": dict(self.where),
@@ -222,6 +249,7 @@ class RunReport:
             "totals": {n: sum(s[n] for s in total) for n in names},
             "streams": total,
             "unpublished": [_dropped(s) for s in self.unpublished.values() if s.records],
+            "contract_results": oors.documents({**who, "streams": total}, _iso(self.started + self.seconds)),
         }
 
     def _error(self) -> dict[str, str | bool | None] | None:
@@ -235,7 +263,7 @@ class RunReport:
     @property
     def seconds(self) -> float:
         """How long the run has taken, whatever is done to the clock."""
-        return time.monotonic() - self.began
+        return (time.monotonic() if self.ended is None else self.ended) - self.began
 
     def line(self) -> str:
         """One line for the log."""
@@ -255,23 +283,3 @@ class RunReport:
         if not self.finished:
             return "failed" if self.error else "running"
         return "partial" if any(s.quarantined for s in self.streams.values()) else "success"
-
-    def write(self, path: str) -> None:
-        """Write the report, whole or not at all.
-
-        Raises:
-            StoreError: the file cannot be written.
-
-        """
-        target = Path(path)
-        if not target.name:
-            raise StoreError("the run report cannot be written (its path names a folder)", "check report_path")
-        beside = target.with_name(f".{target.name[:200]}.{os.getpid()}")
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            beside.write_text(json.dumps(self.as_dict(), indent=2) + "\n")
-            beside.replace(target)
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                beside.unlink(missing_ok=True)
-            raise StoreError(f"the run report cannot be written ({error.strerror})", "check report_path") from error

@@ -375,6 +375,22 @@ SETTINGS: tuple[Setting, ...] = (
         "run",
     ),
     Setting(
+        "metrics_dir",
+        "string",
+        None,
+        "Folder that receives a Prometheus textfile of the last run, one for each tenant and job "
+        "(docs/observability.md).",
+        "run",
+    ),
+    Setting(
+        "log_format",
+        "string",
+        "text",
+        "`text`: lines for people. `json`: every line a JSON object with the fields of its event.",
+        "run",
+        choices=("text", "json"),
+    ),
+    Setting(
         "stream_settings",
         "json",
         {},

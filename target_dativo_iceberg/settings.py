@@ -87,6 +87,8 @@ class Settings:
     report_path: str | None = None
     journal_path: str | None = None
     completion_path: str | None = None
+    metrics_dir: str | None = None
+    log_format: str = "text"
     stream_settings: Overrides = field(default_factory=dict)
     mapping: Mapping[str, Any] = field(default_factory=dict)
 

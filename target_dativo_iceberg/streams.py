@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from target_dativo_iceberg.contract.rules.uniqueness import Uniqueness
 from target_dativo_iceberg.contract.rules.verdict import Judge, Reasons
 from target_dativo_iceberg.contract.singer import properties
 from target_dativo_iceberg.stage import Staged, kept, turned_away
+from target_dativo_iceberg.telemetry.events import Column, StreamStarted
 
 if TYPE_CHECKING:
     from target_dativo_iceberg.contract.privacy.key import Key
@@ -73,6 +75,11 @@ class Stream:
     def obeys_versions(self) -> bool:
         """Whether ACTIVATE_VERSION changes its table; one that is replaced has no older rows."""
         return self.settings.process_activate_version_messages and self.settings.load_method != "overwrite"
+
+    def started(self) -> StreamStarted:
+        """Return the event that its SCHEMA has come."""
+        columns = tuple(Column(f.name, f.type.kind.value, f.description) for f in self.contract.fields)
+        return StreamStarted(self.name, ".".join(self.identifier), columns, time.monotonic())
 
     def audit(self, rows: Rows) -> list[str]:
         """Take the contract's checks of scope `table` over the rows of its table; return what failed."""

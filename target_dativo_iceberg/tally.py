@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from target_dativo_iceberg import log
 from target_dativo_iceberg.errors import ViolationError
 from target_dativo_iceberg.limits import check_count, check_share, violation_error
-from target_dativo_iceberg.report import RunReport, StreamReport
+from target_dativo_iceberg.report import StreamReport
+from target_dativo_iceberg.telemetry.events import EpochPublished
 
 if TYPE_CHECKING:
     from target_dativo_iceberg.settings import Settings
     from target_dativo_iceberg.stage import Staged
     from target_dativo_iceberg.streams import Stream
+    from target_dativo_iceberg.telemetry.feed import Feed
     from target_dativo_iceberg.timeline import Span
 
 _SHOWN = 20
@@ -23,15 +25,16 @@ class Tally:
     """What was read of each stream since the last publish.
 
     Args:
-        report: of the run; an epoch's counts go there once it is published.
+        feed: told of an epoch's counts once it is published; its report has those of epochs before.
 
     Attributes:
         open: counts of the open epoch by stream.
 
     """
 
-    def __init__(self, report: RunReport) -> None:
-        self._report = report
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+        self._report = feed.report
         self.open: dict[str, StreamReport] = {}
 
     def of(self, name: str) -> StreamReport:
@@ -100,8 +103,8 @@ class Tally:
                 log.once(f"stream '{stream.name}': {result.sentence()}")
 
     def published(self, streams: Iterable[Stream], span: Span | None = None) -> None:
-        """Add the epoch's counts to the report's; what is known of members goes over to the next epoch."""
-        self._report.published(self.open, span)
+        """Tell of the epoch's counts; what is known of members goes over to the next epoch."""
+        self._feed.say(EpochPublished(self._report.epochs + 1, span, self.open))
         self.open = {}
         for stream in streams:
             earlier = self._report.streams.get(stream.name)

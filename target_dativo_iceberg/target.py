@@ -20,7 +20,6 @@ from target_dativo_iceberg import config, log
 from target_dativo_iceberg.errors import (
     DativoError,
     InputError,
-    Interrupted,
     MissingKeyError,
     RecordBeforeSchemaError,
     Stop,
@@ -29,8 +28,13 @@ from target_dativo_iceberg.errors import (
 from target_dativo_iceberg.loader import Loader
 from target_dativo_iceberg.machine import machine_errors
 from target_dativo_iceberg.report import RunReport
+from target_dativo_iceberg.report_file import write
 from target_dativo_iceberg.route import Contracts
 from target_dativo_iceberg.settings import Settings, json_schema, parse
+from target_dativo_iceberg.telemetry.events import RunEnded, RunStarted
+from target_dativo_iceberg.telemetry.feed import Feed
+from target_dativo_iceberg.telemetry.opening import opened
+from target_dativo_iceberg.whereabouts import whereabouts
 
 
 class BlockReader(GenericSingerReader[bytes]):
@@ -79,10 +83,12 @@ class TargetDativoIceberg(Target):
 
     @classmethod
     def cb_config(cls, ctx: Any, param: Any, value: tuple[str, ...]) -> Any:
-        """Check the files that `--config` names before the SDK reads them."""
+        """Check the files that `--config` names before the SDK reads them; from here on the log has its form."""
+        found: dict[str, Any] = {}
         for path in value:
-            if path != "ENV":
-                config.check_file(path)
+            found |= config.from_environment(os.environ) if path == "ENV" else config.check_file(path)
+        if found.get("log_format") == "json":
+            log.as_json()
         return super().cb_config(ctx, param, value)
 
     @property
@@ -124,31 +130,40 @@ class TargetDativoIceberg(Target):
     def _load(self, source: BinaryIO) -> RunReport:
         settings = self.settings
         report = RunReport(settings.run_id, settings.job_id, settings.tenant_id)
-        self._keep(report)  # as running: a path that cannot be written ends the run before it begins
+        report.where = whereabouts(settings, asks=False)
+        feed = opened(settings, report, os.environ)
         try:
+            feed.say(RunStarted(report.run_id, report.job_id, report.tenant_id, report.started, report.began))
+            self._keep(report.as_dict())  # as running: a path that cannot be written ends the run before it begins
             with machine_errors():
                 contracts = Contracts(settings, _documents(settings))
-                Loader(settings, contracts, source, emit, _maps(settings), report=report).run()
+                Loader(settings, contracts, source, emit, _maps(settings), feed=feed).run()
         except BaseException as error:
-            report.error = Interrupted(error.signum) if isinstance(error, Stop) else error
+            report.end(error)
+            found = report.as_dict()
             with contextlib.suppress(StoreError):
-                self._keep(report)
-            log.say(f"run report: {report.line()}")
+                self._keep(found)
+            _tell_end(feed, found)
             raise
-        if settings.report_path:
-            from target_dativo_iceberg.whereabouts import whereabouts  # noqa: PLC0415 - for reports only
-
-            report.where = whereabouts(settings)
-        self._keep(report)
-        log.say(f"run report: {report.line()}")
+        report.end()
+        report.where = whereabouts(settings, asks=settings.report_path is not None)
+        found = report.as_dict()
+        self._keep(found)
+        _tell_end(feed, found)
         return report
 
-    def _keep(self, report: RunReport) -> None:
+    def _keep(self, report: Mapping[str, Any]) -> None:
         if self.settings.report_path:
-            report.write(self.settings.report_path)
+            write(report, self.settings.report_path)
 
     def process_endofpipe(self) -> None:
         """Nothing is left: the loader published at the end of input."""
+
+
+def _tell_end(feed: Feed, found: Mapping[str, Any]) -> None:
+    """Tell that the run has ended. A signal ends the telling only: what it would stop is over."""
+    with contextlib.suppress(Stop):
+        feed.say(RunEnded(found, feed.report.line()))
 
 
 def _documents(settings: Settings) -> Any:

@@ -13,12 +13,16 @@ from tests.readback import Tables
 from tests.target.running import Ended, Server, Target
 
 Load = Callable[..., Ended]
+PREFIXES = (
+    *("TARGET_DATIVO", "TAP_", "MAPPER_", "MELTANO", "AWS_", "DATIVO", "NESSIE"),
+    *("OTEL_", "OPENLINEAGE", "TRACEPARENT"),
+)
 
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in list(os.environ):
-        if name.startswith(("TARGET_DATIVO", "TAP_", "MAPPER_", "MELTANO", "AWS_", "DATIVO", "NESSIE")):
+        if name.startswith(PREFIXES):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
 

@@ -29,6 +29,12 @@ def add_job_options(parser: argparse.ArgumentParser, *, required: bool = True, r
     which.add_argument("--job-dir", metavar="DIR", help="a folder of job files (*.yaml, *.yml), read recursively")
     if runner:
         which.add_argument("--runner-config", metavar="FILE", help="a runner file, and every job that it names")
+    add_place_options(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def add_place_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say whose jobs are taken, and where things are."""
     parser.add_argument("--tenant-id", metavar="TENANT", help="take only this tenant's jobs; any other is refused")
     parser.add_argument("--mode", choices=("self_hosted", "cloud"), default="self_hosted", help="default: self_hosted")
     parser.add_argument("--state-dir", metavar="DIR", help="default: $STATE_DIR, else .local/state")
@@ -44,7 +50,6 @@ def add_job_options(parser: argparse.ArgumentParser, *, required: bool = True, r
         metavar="FILE|JSON",
         help="settings of vault, aws or gcp (default: $DATIVO_SECRET_MANAGER_CONFIG)",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def add_alerts_option(parser: argparse.ArgumentParser) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def _report(arguments: argparse.Namespace) -> int:
 def _shown(arguments: argparse.Namespace, what: str, events: Events) -> int:
     found = find(what, options_of(arguments, probes=False).places, arguments.tenant_id)
     code = exit_codes.worst([*(run.exit_code for run in found.runs), *(exit_codes.FAILURE for _ in found.problems)])
-    page = page_of(found.runs, found.history, found.problems)
+    page = page_of(found.runs, found.history, found.problems, _options(arguments))
     if arguments.html:
         write_html(page, Path(arguments.html))
     if arguments.json:
@@ -47,6 +48,13 @@ def _shown(arguments: argparse.Namespace, what: str, events: Events) -> int:
     elif not arguments.html:
         show(page)
     return code
+
+
+def _options(arguments: argparse.Namespace) -> str:
+    """Return the options of this call that the commands of next steps need too."""
+    given = {"--root": arguments.root, "--state-dir": arguments.state_dir, "--secrets-dir": arguments.secrets_dir}
+    said = given | {"--secret-manager": arguments.secret_manager}
+    return " ".join(f"{name} {shlex.quote(value)}" for name, value in said.items() if value not in (None, "."))
 
 
 def _as_json(found: Found, code: int) -> dict[str, Any]:

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from dativo_ingest import exit_codes
+from dativo_ingest import exit_codes, telemetry
 from dativo_ingest.alerts.telling import tell_of_overdue, tell_of_runs
 from dativo_ingest.commands.common import (
     add_alerts_option,
@@ -25,6 +26,7 @@ from dativo_ingest.commands.common import (
 from dativo_ingest.errors import ConfigError, unforeseen
 from dativo_ingest.events import Events
 from dativo_ingest.run import Surroundings, run_job
+from dativo_ingest.runner import read_runner
 from dativo_ingest.startup import Options, Prepared, start
 
 Report = Mapping[str, Any]
@@ -39,6 +41,12 @@ def add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     parser.add_argument("--parallel", type=_at_least_one, default=1, metavar="N", help="jobs at once (default: 1)")
     add_alerts_option(parser)
     parser.add_argument("--no-install", action="store_true", help="fail when a tap is not installed yet")
+    parser.add_argument(
+        "--metrics-dir",
+        metavar="DIR",
+        help=f"folder for a Prometheus textfile of each job (default: ${telemetry.METRICS_DIR}, else the runner file's "
+        "metrics_dir)",
+    )
     parser.set_defaults(run=run)
 
 
@@ -58,6 +66,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace, options: Options, events: Events, stopped: Stopped) -> int:
+    telemetry.learn_secrets(options.environment, events)
+    if directory := _metrics_dir(arguments, options):
+        options = replace(options, environment={**options.environment, telemetry.METRICS_DIR: directory})
     prepared = start(options, events)
     tell_of_overdue(prepared, events)
     around = Surroundings(options.places, options.environment, stopped.event, install=not arguments.no_install)
@@ -72,6 +83,15 @@ def _run(arguments: argparse.Namespace, options: Options, events: Events, stoppe
     return code if stopped.signal is None else 128 + stopped.signal
 
 
+def _metrics_dir(arguments: argparse.Namespace, options: Options) -> str | None:
+    """Return the folder for textfiles: the option's, else the variable's, else the runner file's."""
+    given: str | None = arguments.metrics_dir or options.environment.get(telemetry.METRICS_DIR)
+    if given or not arguments.alerts:
+        return str(Path(given).resolve()) if given else None
+    _, runner = read_runner(Path(arguments.alerts))
+    return str(options.places.root / runner.metrics_dir) if runner.metrics_dir else None
+
+
 def _one(one: Prepared, around: Surroundings) -> Report:
     if one.ready is not None and not around.stop.is_set():
         try:
@@ -80,6 +100,12 @@ def _one(one: Prepared, around: Surroundings) -> Report:
             fault = unforeseen(error)
             one = replace(one, error=fault)
             one.events.error("job_error", str(fault), cause=fault.code, retryable=fault.retryable)
+    report = _not_run(one)
+    telemetry.tell(report, around.environment, one.events)
+    return report
+
+
+def _not_run(one: Prepared) -> Report:
     problems = one.error.problems if isinstance(one.error, ConfigError) else ()
     return {
         "job": one.file.name if one.file else one.path.stem,

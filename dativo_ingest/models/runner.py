@@ -40,8 +40,12 @@ class Orchestrator(Shape):
 
 
 class Runner(Shape):
-    """How jobs are run (`oneshot` now, `orchestrated` by a scheduler), and who is told of their runs."""
+    """How jobs are run (`oneshot` now, `orchestrated` by a scheduler), and who is told of their runs.
+
+    `metrics_dir` is a folder for Prometheus textfiles, its path from `--root`.
+    """
 
     mode: Literal["orchestrated", "oneshot"] = "orchestrated"
     orchestrator: Orchestrator = Orchestrator()
     notify: Notify | None = None
+    metrics_dir: Text | None = None

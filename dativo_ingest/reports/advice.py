@@ -63,19 +63,25 @@ def _plain(text: str) -> str:
     return text.replace("`", "")
 
 
-def next_steps(run: JobRun) -> list[Step]:
-    """Return what to do next, the most urgent first."""
-    found = list(_steps(run))
+def next_steps(run: JobRun, options: str = "") -> list[Step]:
+    """Return what to do next, the most urgent first.
+
+    Args:
+        run: that has ended.
+        options: of the command line, which the commands are to have too.
+
+    """
+    found = list(_steps(run, options))
     return found or [Step("Nothing: the run is good.")]
 
 
-def _steps(run: JobRun) -> Iterator[Step]:
-    job = shlex.quote(run.path or _JOB)
+def _steps(run: JobRun, options: str) -> Iterator[Step]:
+    job = shlex.quote(run.path or _JOB) + (f" {options}" if options else "")
     if not all(stream.adds_up for stream in run.target.streams):
         yield Step("Keep this report and the tables as they are, and report it: counts that do not add up are a fault.")
     if run.exit_code == 2:
         yield from _after_failure(run, job)
-    yield from _waiting(run)
+    yield from _waiting(run, f"--job {job}" if run.path else "--config target.json")
     if any(stream.unknown_fields for stream in run.target.streams):
         yield Step("Add members that the source has now to the contract, or leave them out: they are not written.")
 
@@ -91,7 +97,7 @@ def _after_failure(run: JobRun, job: str) -> Iterator[Step]:
         yield Step("Then run the job again.", (again,))
 
 
-def _waiting(run: JobRun) -> Iterator[Step]:
+def _waiting(run: JobRun, settings: str) -> Iterator[Step]:
     """Yield what to do with records in quarantine."""
     waiting = [stream for stream in run.target.streams if stream.quarantined]
     if not waiting:
@@ -100,8 +106,8 @@ def _waiting(run: JobRun) -> Iterator[Step]:
     tables = ", ".join(str(stream.quarantine_table) for stream in shown) + (f" and {more} more" if more > 0 else "")
     text = (
         f"Look at the records in quarantine ({tables}): _errors says why, _record holds the record. "
-        "Mend the contract, then replay them with the target's settings."
+        "Mend the contract, then replay them."
     )
     of_run = f" --run {shlex.quote(run.run_id)}" if run.run_id else ""
-    command = "dativo replay --config target.json --table"
+    command = f"dativo replay {settings} --table"
     yield Step(text, tuple(f"{command} {shlex.quote(stream.table)}{of_run}" for stream in shown))

@@ -136,6 +136,7 @@ class JobRun(msgspec.Struct, frozen=True):
     attempts: int = 1
     source: str = ""
     problems: list[str] = []
+    tap_says: dict[str, int] = {}
     target: TargetRun = TargetRun()
 
     @property

@@ -13,8 +13,10 @@ from target_dativo_iceberg.log import one_line
 
 _HEAD = ("tenant", "job", "status", "started", "stream", "table", "read", "good", "quarantined", "dropped")
 _NUMBERS = 6
+# What a narrow terminal has no room for stands below the table.
+_WIDE, _LEFT_OUT = 110, ("started", "table")
 _STYLES = {"good": "green", "warn": "yellow", "bad": "bold red", "plain": "", "faint": "dim", "head": "bold"}
-_SHOWN = ("throughput", "warehouse", "nessie", "branch", "Nessie hash", "run")
+_SHOWN = ("started", "throughput", "warehouse", "nessie", "branch", "Nessie hash", "run")
 _SIGNS = {"✓": "+", "▲": "~", "✕": "x", "…": "?"}
 
 
@@ -43,12 +45,13 @@ def _show_rich(page: Page, out: TextIO) -> None:
 
     console = Console(file=out, highlight=False)
     table = Table(title=Text(one_line(page.title), style="bold"), title_justify="left", box=None, pad_edge=False)
-    for number, name in enumerate(_HEAD):
+    shown = [n for n, name in enumerate(_HEAD) if console.width >= _WIDE or name not in _LEFT_OUT]
+    for number, name in ((n, _HEAD[n]) for n in shown):
         table.add_column(name, justify="right" if number >= _NUMBERS else "left", overflow="fold")
     status = {words: kind for kind, _sign, words in (job.status for job in page.jobs)}
     for row in _rows(page):
         kind = status.get(row[2], "plain")
-        table.add_row(*(Text(cell, style=_STYLES[kind] if n == 2 else "") for n, cell in enumerate(row)))
+        table.add_row(*(Text(row[n], style=_STYLES[kind] if n == 2 else "") for n in shown))
     console.print(table)
     for style, text in _lines(page):
         console.print(Text(text, style=_STYLES[style]), soft_wrap=True)

@@ -86,17 +86,23 @@ class Page:
     problems: tuple[Problem, ...] = ()
 
 
-def page_of(runs: Sequence[JobRun], history: Mapping[str, Sequence[JobRun]], problems: Sequence[Problem] = ()) -> Page:
+def page_of(
+    runs: Sequence[JobRun],
+    history: Mapping[str, Sequence[JobRun]],
+    problems: Sequence[Problem] = (),
+    options: str = "",
+) -> Page:
     """Return the view of runs.
 
     Args:
         runs: to be shown.
         history: by job's id, its runs up to the shown one, the oldest first.
         problems: jobs without a report.
+        options: of the command line, which commands of the next steps are to have too.
 
     """
     ordered = sorted(runs, key=lambda run: (-run.exit_code, run.id))
-    jobs = [_job(run, history.get(run.id, [run]), f"job-{number}") for number, run in enumerate(ordered, 1)]
+    jobs = [_job(run, history.get(run.id, [run]), f"job-{number}", options) for number, run in enumerate(ordered, 1)]
     return Page(_title(runs), tuple(jobs), tuple(problems))
 
 
@@ -108,7 +114,7 @@ def _title(runs: Sequence[JobRun]) -> str:
     return f"{counted(len(runs), 'job')}: " + (", ".join(said) or "all succeeded")
 
 
-def _job(run: JobRun, history: Sequence[JobRun], anchor: str) -> JobView:
+def _job(run: JobRun, history: Sequence[JobRun], anchor: str, options: str) -> JobView:
     target = run.target
     loud, folded = _sorted([_stream(stream) for stream in target.streams])
     return JobView(
@@ -116,7 +122,7 @@ def _job(run: JobRun, history: Sequence[JobRun], anchor: str) -> JobView:
         anchor=anchor,
         status=status_of(run.status),
         meaning=advice.meaning(run),
-        steps=tuple(advice.next_steps(run)),
+        steps=tuple(advice.next_steps(run, options)),
         facts=tuple((name, value) for name, value in _facts(run) if value),
         loud=tuple(loud),
         folded=tuple(folded),
@@ -197,6 +203,10 @@ def _places(examples: Sequence[Example], rule: str) -> tuple[str, ...]:
 
 def _notes(run: JobRun) -> Iterator[tuple[str, str]]:
     for stream in run.target.streams:
+        sent = run.tap_says.get(stream.stream, 0)
+        # A failed run drops what it had not published yet.
+        if run.exit_code < 2 and sent > stream.records:
+            yield stream.stream, f"the tap says that it sent {counted(sent, 'record')}, {stream.records:,} were read"
         for rule, count in stream.warnings.items():
             yield stream.stream, f"{counted(count, 'record')} kept, though rule {rule} warns of them"
         for column, kinds in stream.coercions.items():

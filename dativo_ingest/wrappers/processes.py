@@ -55,13 +55,13 @@ def log_to(path: str) -> None:
     os.close(descriptor)
 
 
-def environment_without(prefix: str) -> dict[str, str]:
+def environment_without(*prefixes: str) -> dict[str, str]:
     """Return the environment for a plugin: without the settings of the other one, and with logging as it is by itself.
 
     Meltano has plugins log without their levels.
     """
     dropped = ("SINGER_SDK_LOG_CONFIG", "LOGGING_CONF_FILE")
-    return {k: v for k, v in os.environ.items() if not k.startswith(prefix) and k not in dropped}
+    return {k: v for k, v in os.environ.items() if not k.startswith(prefixes) and k not in dropped}
 
 
 def code_of(returncode: int) -> int:

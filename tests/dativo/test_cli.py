@@ -88,7 +88,8 @@ def test_plan_and_replay_are_run_with_their_exit_codes(config: str, tmp_path: Pa
     assert json.loads(done.stdout)["streams"][0]["table"] == "default.orders"
     done = dativo("replay", "--config", config, "--table", "default.orders", folder=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "ERROR: store: there is no table default.orders: check --table, and where --config looks\n"
+    problem = "there is no table default.orders: check --table, and where --config looks"
+    assert done.stderr == f"ERROR: store: {problem} (retryable: yes)\n"
     assert not (tmp_path / "warehouse").exists()
 
 
@@ -111,7 +112,7 @@ def test_a_wrong_config_is_one_error_line(tmp_path: Path) -> None:
     done = dativo("plan", "--config", str(tmp_path / "c.json"))
     assert done.returncode == 2
     problem = "setting 'warehose' is unknown (did you mean 'warehouse'?)"
-    assert done.stderr == f"ERROR: settings: {problem}: see `target-dativo-iceberg --about`\n"
+    assert done.stderr == f"ERROR: settings: {problem}: see `target-dativo-iceberg --about` (retryable: no)\n"
 
 
 def test_stack_status_of_no_stack(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

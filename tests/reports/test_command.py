@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from dativo_ingest import kept_reports
+from dativo_ingest.cli import main
 from dativo_ingest.places import JobFolder
 from tests.dativo.project import ROOT
 from tests.reports import made
@@ -125,8 +127,35 @@ def test_the_text_says_what_the_report_says(ran: Ran, dativo: Dativo) -> None:
     rows = [line.split() for line in out.splitlines()]
     assert ["4", "2", "2", "0"] in [row[-4:] for row in rows if row[:2] == ["acme", "orders"]]
     assert "rule orders.who.required: 1 record of stream orders, first at line 4, $.who" in out
-    assert f"$ dativo run --config {ran.failed['path']}" in out
+    assert f"$ dativo run --config {ran.failed['path']} --root {ran.project.folder} --state-dir {ran.state}" in out
     assert [word for word in (RECORD, SECRET, "ada", "\x1b") if word in out] == []
+
+
+def test_the_command_that_is_named_replays_what_is_in_quarantine(ran: Ran, dativo: Dativo) -> None:
+    out = dativo("report", "acme/orders")[1]
+    words = next(line for line in out.splitlines() if "$ dativo replay" in line).partition("$ dativo ")[2]
+    command = [sys.executable, "-m", "dativo_ingest", *shlex.split(words), "--json"]
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ran.state, check=False)
+    assert done.returncode == 1, done.stderr
+    found = json.loads(done.stdout)
+    assert [found[n] for n in ("table", "tried", "replayed", "still_broken")] == ["shop.orders", 2, 0, 2]
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["--job", "none.yaml", "--table", "a.b"], "ERROR: config: none.yaml: the job cannot be read"),
+        (["--job=none.yaml", "--config", "x", "--table", "a.b"], "give --job or --config, not both"),
+    ],
+)
+def test_a_job_that_cannot_be_read_is_not_replayed(
+    words: list[str], problem: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["replay", *words])
+    assert end.value.code == 2
+    assert problem in capsys.readouterr().err
 
 
 def on_terminal(ran: Ran, *words: str, **environment: str) -> str:
@@ -175,6 +204,14 @@ def test_counts_that_do_not_add_up_are_an_alarm(dativo: Dativo, tmp_path: Path) 
     out = dativo("report", tmp_path / "one.json")[1]
     assert "ALARM: stream leaky does not add up: 2 records too many" in out
     assert "Keep this report and the tables as they are" in out
+
+
+def test_what_the_tap_says_is_held_against_what_was_read(dativo: Dativo, tmp_path: Path) -> None:
+    report = made.run(made.stream("a", 10), made.stream("b", 10), tap_says={"a": 12, "b": 10})
+    (tmp_path / "one.json").write_text(json.dumps(report))
+    out = dativo("report", tmp_path / "one.json")[1]
+    assert "a: the tap says that it sent 12 records, 10 were read" in out
+    assert "b: the tap says" not in out
 
 
 def test_a_report_of_the_target_alone_is_shown(dativo: Dativo, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import fcntl
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -40,6 +41,8 @@ USERS = {
 }
 PLANS = {"name": "plans", "json_schema": {"properties": {"id": {"type": "integer"}}}}
 
+_CODED = re.compile(r"(?:tap_settings|airbyte_source): (.*) \(retryable: (?:no|unknown)\)")
+
 
 @dataclass(frozen=True)
 class Done:
@@ -65,7 +68,9 @@ class Done:
 
     @property
     def errors(self) -> list[str]:
-        return [line.split("|", 3)[3].strip() for line in self.log.splitlines() if "| ERROR" in line]
+        """What it says at level ERROR, without code and `retryable` of the line that ends it."""
+        said = (line.split("|", 3)[3].strip() for line in self.log.splitlines() if "| ERROR" in line)
+        return [found[1] if (found := _CODED.fullmatch(line)) else line for line in said]
 
     @property
     def kinds(self) -> str:

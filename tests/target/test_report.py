@@ -113,6 +113,7 @@ def test_the_report_of_a_failure_tells_published_from_unpublished(target: Target
     assert "line 5" in report["error"]["message"]
     assert "c4n4ry" not in json.dumps(report)
     assert (report["totals"]["records"], report["states"]) == (1, 1)
+    assert report["where"] == {"warehouse": str(target.warehouse)}
     example = {"rule": "type", "class": "type", "path": "$.id", "line": 5, "file": None}
     assert report["unpublished"] == [
         {"stream": "a", "records": 2, "rejected": 1, "by_rule": {"type": 1}, "examples": [example]}
