@@ -30,12 +30,13 @@ _LOADER_SECONDS = 170.0
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What runs of all jobs share. `stop` ends them early."""
+    """What runs of all jobs share. `stop` ends them early; `number` counts a scheduler's tries, None without one."""
 
     places: Places
     environment: Mapping[str, str]
     stop: threading.Event
     install: bool = True
+    number: int | None = None
 
 
 def run_job(ready: Ready, around: Surroundings, events: Events) -> dict[str, Any]:
@@ -54,7 +55,7 @@ def run_job(ready: Ready, around: Surroundings, events: Events) -> dict[str, Any
     except OSError as error:
         problem = f"the job's folder cannot be used ({error.strerror}): check the state directory"
         attempt = Attempt(exit_codes.FAILURE, "state", problem)
-    report = _report(ready, attempt, run_id, tries, started, time.monotonic() - began)
+    report = _report(ready, around, attempt, run_id, tries, started, time.monotonic() - began)
     if attempt.code < exit_codes.FAILURE:
         push(ready, attempt.report, around.environment, around.stop, events)
     _say_end(report, events)
@@ -68,7 +69,8 @@ def _tried(ready: Ready, around: Surroundings, events: Events) -> tuple[Attempt,
         tries += 1
         run_id = str(uuid.uuid4())
         attempt = _once(ready, around, events, Run(ready.folder, run_id))
-        if around.stop.is_set() or config is None or not wants_another(config, attempt, tries):
+        scheduled = around.number is not None
+        if around.stop.is_set() or scheduled or config is None or not wants_another(config, attempt, tries):
             return attempt, run_id, tries
         seconds = delay_seconds(config, tries)
         events.warn(
@@ -142,7 +144,11 @@ def _settings(ready: Ready, run: Run) -> dict[str, object]:
     }
 
 
-def _report(ready: Ready, attempt: Attempt, run_id: str, tries: int, started: str, seconds: float) -> dict[str, Any]:
+def _report(
+    ready: Ready, around: Surroundings, attempt: Attempt, run_id: str, tries: int, started: str, seconds: float
+) -> dict[str, Any]:
+    config, number = ready.job.retry_config, around.number or 0
+    again = config is not None and number > 0 and wants_another(config, attempt, number)
     report = {
         "job": ready.file.name,
         "tenant": ready.file.tenant,
@@ -153,7 +159,8 @@ def _report(ready: Ready, attempt: Attempt, run_id: str, tries: int, started: st
         "error": attempt.error or None,
         "started_at": started,
         "seconds": round(seconds, 3),
-        "attempts": tries,
+        "attempts": number or tries,
+        "retry_in_seconds": delay_seconds(config, number) if config is not None and again else None,
         "source": ready.source.type,
         "target": dict(attempt.report),
     }

@@ -29,6 +29,11 @@ def add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     add_job_options(parser)
     parser.add_argument("--parallel", type=_at_least_one, default=1, metavar="N", help="jobs at once (default: 1)")
     parser.add_argument("--no-install", action="store_true", help="fail when a tap is not installed yet")
+    parser.add_argument("--partial-ok", action="store_true", help="exit code 0 for partial, for what knows no warning")
+    text = (
+        "this is try N of a scheduler: no other is made here, the report's retry_in_seconds says when one is worth it"
+    )
+    parser.add_argument("--try", type=_at_least_one, dest="number", metavar="N", help=text)
     parser.set_defaults(run=run)
 
 
@@ -49,7 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _run(arguments: argparse.Namespace, options: Options, events: Events, stopped: Stopped) -> int:
     prepared = start(options, events)
-    around = Surroundings(options.places, options.environment, stopped.event, install=not arguments.no_install)
+    install, number = not arguments.no_install, arguments.number
+    around = Surroundings(options.places, options.environment, stopped.event, install, number)
     with ThreadPoolExecutor(arguments.parallel, "job") as pool:
         reports = list(pool.map(lambda one: _one(one, around), prepared))
     code = exit_codes.worst(report["exit_code"] for report in reports)
@@ -57,7 +63,9 @@ def _run(arguments: argparse.Namespace, options: Options, events: Events, stoppe
         print_json({"exit_code": code, "jobs": reports}, events)
     else:
         print_table(_HEAD, [_row(report) for report in reports], events)
-    return code if stopped.signal is None else 128 + stopped.signal
+    if stopped.signal is not None:
+        return 128 + stopped.signal
+    return exit_codes.SUCCESS if arguments.partial_ok and code == exit_codes.PARTIAL else code
 
 
 def _one(one: Prepared, around: Surroundings) -> Report:
