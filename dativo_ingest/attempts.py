@@ -24,7 +24,7 @@ _POLL_SECONDS = 0.1
 # A target that publishes when it is told to stop finishes that first.
 _GRACE_SECONDS = 160
 # What another try cannot change.
-LASTING = frozenset(
+_LASTING = frozenset(
     {"settings", "contract", "violation", "missing_key", "evolution", "record_before_schema", "no_good_rows"}
 )
 
@@ -53,7 +53,7 @@ class Attempt:
     @property
     def lasting(self) -> bool:
         """Whether another try would end the same way."""
-        return self.cause in LASTING or self.cause == "interrupted"
+        return self.cause in _LASTING or self.cause == "interrupted"
 
 
 def run_once(
