@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from dativo_ingest import exit_codes, private_files, recovery
+from dativo_ingest.endings import retryable
 from dativo_ingest.errors import RunError
 from dativo_ingest.meltano import Run
 from dativo_ingest.plugin_logs import PluginLogs
@@ -23,10 +24,6 @@ from dativo_ingest.plugin_logs import PluginLogs
 _POLL_SECONDS = 0.1
 # A target that publishes when it is told to stop finishes that first.
 _GRACE_SECONDS = 160
-# What another try cannot change.
-_LASTING = frozenset(
-    {"settings", "contract", "violation", "missing_key", "evolution", "record_before_schema", "no_good_rows"}
-)
 
 
 @dataclass(frozen=True)
@@ -35,11 +32,12 @@ class Attempt:
 
     Attributes:
         code: exit code.
-        cause: empty for success, else `source`, `meltano`, `timeout`, `interrupted`, or the code of the target's error.
+        cause: empty for success, else the code of an ending (`endings`) or of an error, the target's or ours.
         error: one sentence for people; never a record's value.
         report: the target's run report, empty when there is none.
         tap_exit: exit code of the tap, None when it did not come to an end.
         errors: last error lines, for the patterns of a retry.
+        retryable: whether the same run, started again, may end well; None for success and when it cannot be known.
 
     """
 
@@ -49,11 +47,12 @@ class Attempt:
     report: Mapping[str, Any] = field(default_factory=dict)
     tap_exit: int | None = None
     errors: Sequence[str] = ()
+    retryable: bool | None = None
 
     @property
     def lasting(self) -> bool:
-        """Whether another try would end the same way."""
-        return self.cause in _LASTING or self.cause == "interrupted"
+        """Whether another try would end the same way, or is not wanted."""
+        return self.retryable is False or self.cause == "interrupted"
 
 
 def run_once(
@@ -143,21 +142,25 @@ def _read(run: Run, logs: PluginLogs, why: str, meltano_code: int) -> Attempt:
         _number(run.loader_exit),
     )
     ended = partial(Attempt, report=report, tap_exit=tap_exit, errors=logs.errors())
+
+    def failed(cause: str, error: str) -> Attempt:
+        known = retryable(cause, error, report.get("error") or {})
+        return ended(exit_codes.FAILURE, cause, error, retryable=known)
+
     if why:
         words = {"timeout": "the run took longer than timeout_seconds", "interrupted": "the run was stopped"}
-        return ended(exit_codes.FAILURE, why, words[why])
+        return failed(why, words[why])
     finished = report.get("status") in ("success", "partial") and loader_exit == 0
     if finished and tap_exit == 0:
         printed = recovery.count_lines(run.folder.emitted)
         if printed != report["states"]:
             error = f"the target printed {report['states']} STATE lines and {printed} were kept"
-            return ended(exit_codes.FAILURE, "state", error)
+            return failed("state", error)
         code = exit_codes.of_report(report)
         if code == exit_codes.FAILURE:
-            return ended(code, "no_good_rows", "rows were read and none was good: all are in quarantine")
+            return failed("no_good_rows", "rows were read and none was good: all are in quarantine")
         return ended(code)
-    cause, error = _cause(report, tap_exit, logs, meltano_code)
-    return ended(exit_codes.FAILURE, cause, error)
+    return failed(*_cause(report, tap_exit, logs, meltano_code))
 
 
 def _cause(report: Mapping[str, Any], tap_exit: int | None, logs: PluginLogs, meltano_code: int) -> tuple[str, str]:

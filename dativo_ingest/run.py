@@ -13,7 +13,7 @@ from typing import Any
 
 from dativo_ingest import exit_codes, legacy_state, private_files, recovery, state
 from dativo_ingest.attempts import Attempt, run_once
-from dativo_ingest.errors import LockedError, OrchestratorError, RunError
+from dativo_ingest.errors import LockedError, OrchestratorError, RunError, StateError
 from dativo_ingest.events import Events
 from dativo_ingest.mapping import mapper_of
 from dativo_ingest.meltano import Run, clean, command, environment_of, find_meltano, program_environment, write_project
@@ -51,10 +51,10 @@ def run_job(ready: Ready, around: Surroundings, events: Events) -> dict[str, Any
                 raise LockedError(f"job {ready.file.id} is being run by another process", "wait for its end")
             attempt, run_id, tries = _tried(ready, around, events)
     except OrchestratorError as error:
-        attempt = Attempt(exit_codes.FAILURE, error.code, str(error))
+        attempt = Attempt(exit_codes.FAILURE, error.code, str(error), retryable=error.retryable)
     except OSError as error:
         problem = f"the job's folder cannot be used ({error.strerror}): check the state directory"
-        attempt = Attempt(exit_codes.FAILURE, "state", problem)
+        attempt = Attempt(exit_codes.FAILURE, StateError.code, problem, retryable=StateError.retryable)
     report = _report(ready, around, attempt, run_id, tries, started, time.monotonic() - began)
     if attempt.code < exit_codes.FAILURE:
         push(ready, attempt.report, around.environment, around.stop, events)
@@ -157,6 +157,7 @@ def _report(
         "status": exit_codes.WORDS[attempt.code],
         "cause": attempt.cause or None,
         "error": attempt.error or None,
+        "retryable": attempt.retryable,
         "started_at": started,
         "seconds": round(seconds, 3),
         "attempts": number or tries,
@@ -173,9 +174,11 @@ def _report(
 
 def _say_end(report: Mapping[str, Any], events: Events) -> None:
     totals = (report["target"] or {}).get("totals", {})
-    fields = {k: report[k] for k in ("exit_code", "cause", "error", "seconds", "attempts")} | {"totals": totals}
+    fields = {k: report[k] for k in ("exit_code", "cause", "error", "retryable", "seconds", "attempts")} | {
+        "totals": totals
+    }
     if report["exit_code"] == exit_codes.FAILURE:
-        events.error("job_error", str(report["error"]), cause=report["cause"])
+        events.error("job_error", str(report["error"]), cause=report["cause"], retryable=report["retryable"])
     words = f"job {report['tenant']}.{report['job']} ended: {report['status']}"
     level = {exit_codes.SUCCESS: "INFO", exit_codes.PARTIAL: "WARNING"}.get(report["exit_code"], "ERROR")
     events.say("job_finished", words, level, **fields)

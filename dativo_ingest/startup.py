@@ -201,4 +201,5 @@ def _say_validated(one: Prepared) -> None:
         return
     problems = one.error.problems if isinstance(one.error, ConfigError) else [one.error]
     for problem in problems:
-        one.events.error("job_error", str(problem), cause=one.error.code, path=str(one.path))
+        known = one.error.retryable
+        one.events.error("job_error", str(problem), cause=one.error.code, retryable=known, path=str(one.path))

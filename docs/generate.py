@@ -16,6 +16,7 @@ import yaml
 from singer_sdk.plugin_base import PluginBase
 
 from dativo_ingest.models import Job, Runner
+from docs import error_reference
 from docs.config_reference import reference
 from tap_adapters.airbyte.tap import TapAirbyte
 from tap_adapters.csv.tap import TapCsv
@@ -126,6 +127,7 @@ def generated() -> Iterator[tuple[Path, str]]:
         yield ROOT / "schemas" / f"{name}.schema.json", schema(name, model.model_json_schema())
     yield ROOT / "schemas" / "target-settings.schema.json", schema("target-settings", json_schema())
     yield ROOT / "docs" / "config-reference.md", reference(MODELS)
+    yield ROOT / "docs" / "errors.md", error_reference.reference()
 
 
 def schema(name: str, found: dict[str, Any]) -> str:

@@ -79,7 +79,7 @@ def unforeseen(error: Exception) -> DativoError:
 def fail(error: DativoError) -> None:
     """Say what is wrong in one line and end."""
     on_signals(end_now)
-    log.say(f"{error.code}: {error}", "error")
+    log.say(error.line, "error")
     logging.shutdown()
     if sys.stderr is not None:
         sys.stderr.flush()

@@ -64,7 +64,7 @@ def reported(work: Callable[[], int]) -> int:
     try:
         return work()
     except DativoError as error:
-        log.say(f"{error.code}: {error}", "error")
+        log.say(error.line, "error")
         return error.exit_code if isinstance(error, Interrupted) else FAILED
 
 
@@ -79,13 +79,13 @@ def program(main: Callable[[], int]) -> NoReturn:
         code = main()
         sys.stdout.flush()
     except Stop as stop:
-        log.say(f"interrupted: {Interrupted(stop.signum)}", "error")
+        log.say(Interrupted(stop.signum).line, "error")
         code = 128 + stop.signum
     except BrokenPipeError:
         # The reader has gone; what Python would flush at its end has nowhere to go either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = _BROKEN_PIPE
     except Exception as error:
-        log.say(f"failed: {unforeseen(error)}", "error")
+        log.say(unforeseen(error).line, "error")
         code = FAILED
     sys.exit(code)

@@ -14,22 +14,43 @@
     │   └── UnknownOutcomeError     no answer to a commit: it may land yet, so nothing is deleted
     └── Interrupted                 a signal ended the run; run again
 
-Messages never hold a record's value or the value of a setting.
+Messages never hold a record's value or the value of a setting. Each class has a code that never changes, and says what
+docs/errors.md tells of it (`make docs`).
 """
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+_RETRYABLE = {True: "yes", False: "no", None: "unknown"}
+
 
 class DativoError(Exception):
-    """Base of all foreseen failures.
+    """Base of all foreseen failures, and by itself a fault of the program.
 
     Args:
         message: what happened and where.
         hint: what to do about it, one imperative sentence.
 
+    Attributes:
+        code: one word that stands in log line and report, and never changes.
+        retryable: whether the same run, started again with nothing changed, may end well; None when it cannot be known.
+        cause: why it comes up.
+        data: what it means for the data.
+        remedy: what to do.
+        command: what to type first.
+
     """
 
-    code = "failed"
+    code: ClassVar[str] = "failed"
+    retryable: ClassVar[bool | None] = None
+    cause: ClassVar[str] = "The program met something that it does not foresee: a fault of ours, not of your data."
+    data: ClassVar[str] = "Epochs published before it stay, with their STATE. The open epoch is not published."
+    remedy: ClassVar[str] = (
+        "Run again once. If it comes back, report it with the class and place that the message names, and the trace "
+        "that `LOGLEVEL=DEBUG` adds. Read the trace before you send it: it may hold values."
+    )
+    command: ClassVar[str] = "LOGLEVEL=DEBUG target-dativo-iceberg --config config.json < messages.jsonl"
     exit_code = 1
 
     def __init__(self, message: str, hint: str = "") -> None:
@@ -37,71 +58,167 @@ class DativoError(Exception):
         self.hint = hint
         super().__init__(f"{message}: {hint}" if hint else message)
 
+    @property
+    def line(self) -> str:
+        """One line for the log: code, sentence, and whether it is worth another try."""
+        return f"{self.code}: {self} (retryable: {_RETRYABLE[self.retryable]})"
+
 
 class SettingsError(DativoError):
     """A setting is unknown, mistyped, or points to something that cannot be used."""
 
     code = "settings"
+    retryable = False
+    cause = (
+        "A setting is unknown, has a wrong type or value, or names something that cannot be used: a folder that "
+        "cannot be written, a catalog that is not installed."
+    )
+    data = (
+        "Nothing of the open epoch is published. Most settings are checked before the first line is read: then "
+        "nothing was."
+    )
+    remedy = "Change the setting that the message names; it says which are near, or what is allowed."
+    command = "target-dativo-iceberg --about --format=markdown"
 
 
 class ContractError(DativoError):
     """A contract document cannot be read or enforced."""
 
     code = "contract"
+    retryable = False
+    cause = "A contract cannot be read or enforced, or does not fit the stream's SCHEMA. The message has file and line."
+    data = "Nothing was published for streams of this contract. Epochs before it stay, with their STATE."
+    remedy = "Mend the contract at the line that is named."
+    command = "dativo check contracts/orders.yaml"
 
 
 class InputError(DativoError):
     """A line on standard input is not a usable Singer message."""
 
     code = "input"
+    retryable: ClassVar[bool | None] = None
+    cause = (
+        "A line on standard input is no usable Singer message, or the input ended before the tap did: the tap "
+        "died, was cut off, or printed something else."
+    )
+    data = "The open epoch is not published. Epochs before it stay, with their STATE; the next run goes on from there."
+    remedy = "Look at the tap's own log first. If it died, run again. If it printed the line, mend the tap."
+    command = "tap-example --config tap.json > messages.jsonl"
 
 
 class RecordBeforeSchemaError(InputError):
     """A RECORD or BATCH names a stream whose SCHEMA has not come."""
 
     code = "record_before_schema"
+    retryable = False
+    cause = "The tap sent a RECORD or BATCH of a stream before the stream's SCHEMA, which Singer forbids."
+    data = "The open epoch is not published. Epochs before it stay, with their STATE."
+    remedy = "Mend or update the tap. A stream map that renames a stream must rename its SCHEMA too."
+    command = "tap-example --config tap.json | head -n 20"
 
 
 class ViolationError(DativoError):
     """Records break the contract and the contract's policy is to fail."""
 
     code = "violation"
+    retryable = False
+    cause = (
+        "Records break the contract and its policy is to fail, more of them than a threshold allows, or a check "
+        "over the rows failed."
+    )
+    data = (
+        "The epoch with these records is not published. Epochs before it stay, with their STATE. No record is "
+        "lost: the tap still has them."
+    )
+    remedy = (
+        "Mend the data at the source or the contract. To load what is good and keep the rest with its reasons, "
+        "set `on_violation` to `quarantine`."
+    )
+    command = "dativo check contracts/orders.yaml"
 
 
 class MissingKeyError(ViolationError):
     """A record lacks one of the stream's key properties."""
 
     code = "missing_key"
+    retryable = False
+    cause = "A record lacks one of the stream's key properties, so it can be neither merged nor told from others."
+    data = "The epoch with these records is not published. Epochs before it stay, with their STATE."
+    remedy = "Mend the tap or the contract's primary key, or set `on_violation` to `quarantine`."
+    command = "tap-example --config tap.json --discover"
 
 
 class EvolutionError(DativoError):
     """Contract, stream and table do not fit together under the evolution policy."""
 
     code = "evolution"
+    retryable = False
+    cause = (
+        "Contract, stream and table do not fit together, and the evolution policy does not allow the change that "
+        "would make them fit."
+    )
+    data = "The table is as it was. Epochs before it stay, with their STATE."
+    remedy = (
+        "Look at the plan. Then allow the change (`evolution`, `on_incompatible`), raise the contract's version, "
+        "or mend the contract."
+    )
+    command = "dativo plan --config config.json --catalog-file catalog.json"
 
 
 class StoreError(DativoError):
     """The catalog or the file store refused or did not answer."""
 
     code = "store"
+    retryable = True
+    cause = (
+        "The catalog or the file store did not answer, or refused: it is down, its disk is full, or credentials, "
+        "bucket or branch are wrong."
+    )
+    data = "The open epoch is not published. Epochs before it stay, with their STATE."
+    remedy = (
+        "Check that the service runs and that the credentials hold, as the message says, then run again. Wrong "
+        "credentials end each try the same way and damage nothing."
+    )
+    command = "dativo check --config job.yaml"
 
 
 class ConflictError(StoreError):
     """A table moved between staging and publishing."""
 
     code = "conflict"
+    retryable = True
+    cause = (
+        "Another writer changed the same table between staging and publishing, again and again until the time limit."
+    )
+    data = "The open epoch is not published. What the other writer published is untouched."
+    remedy = "Run again. If it comes back, give the writers times of their own."
+    command = "dativo run --config job.yaml"
 
 
 class UnknownOutcomeError(StoreError):
     """A commit got no usable answer; whether it landed is looked up before anything else is done."""
 
     code = "unknown_outcome"
+    retryable = True
+    cause = "A commit got no usable answer, and looking for its checkpoint gave none either."
+    data = (
+        "The epoch may be published or may be published late, whole. Its files are kept. Its STATE was not "
+        "printed, so keyed streams and `dativo run` load nothing twice; an append stream in a bare pipe may "
+        "repeat this one epoch."
+    )
+    remedy = "Check that the catalog runs, then run again: the checkpoint in the table is looked at first."
+    command = "dativo run --config job.yaml"
 
 
 class MachineError(DativoError):
     """The machine, or a limit set on the process, gives no more memory or threads."""
 
     code = "machine"
+    retryable = None
+    cause = "The machine, or a limit set on the process or container, gives no more memory or threads."
+    data = "The open epoch is not published. Epochs before it stay, with their STATE."
+    remedy = "Give the process more, or lower `memory_limit_mb`. A short shortage passes by itself: run again."
+    command = "dativo run --config job.yaml"
 
 
 class Interrupted(DativoError):
@@ -113,6 +230,14 @@ class Interrupted(DativoError):
     """
 
     code = "interrupted"
+    retryable = None
+    cause = (
+        "The process, or `dativo` over it, got SIGTERM or SIGINT: a scheduler, a shutdown or a person stopped it. The "
+        "exit code is 128 + the signal's number."
+    )
+    data = "A publish under way was finished and its STATE printed. The open epoch is not published."
+    remedy = "Run again when whoever stopped it is ready: it goes on from the last STATE."
+    command = "dativo run --config job.yaml"
 
     def __init__(self, signum: int) -> None:
         super().__init__(

@@ -138,7 +138,7 @@ def maintain(care: Care, tables: Sequence[str]) -> list[tuple[str, list[Step]]]:
         try:
             found.append((name, care_for(store, care, identifier)))
         except DativoError as error:
-            log.say(f"{error.code}: {error}", "error")
+            log.say(error.line, "error")
             found.append((name, [Step("", State.FAILED, str(error))]))
     return found
 

@@ -203,12 +203,13 @@ class RunReport:
             "unpublished": [_dropped(s) for s in self.unpublished.values() if s.records],
         }
 
-    def _error(self) -> dict[str, str] | None:
+    def _error(self) -> dict[str, str | bool | None] | None:
         if self.error is None:
             return None
-        if isinstance(self.error, DativoError):
-            return {"code": self.error.code, "message": self.error.message}
-        return {"code": "failed", "message": f"unforeseen {type(self.error).__name__}"}
+        error = self.error
+        if not isinstance(error, DativoError):
+            error = DativoError(f"unforeseen {type(error).__name__}", "see the log")
+        return {"code": error.code, "message": error.message, "hint": error.hint, "retryable": error.retryable}
 
     @property
     def seconds(self) -> float:

@@ -73,7 +73,7 @@ def said(events: Events, work: Callable[[], int]) -> int:
         return work()
     except OrchestratorError as error:
         for line in str(error).splitlines():
-            events.error("job_error", line, cause=error.code)
+            events.error("job_error", line, cause=error.code, retryable=error.retryable)
         return FAILURE
 
 

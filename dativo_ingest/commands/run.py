@@ -13,7 +13,7 @@ from typing import Any
 
 from dativo_ingest import exit_codes
 from dativo_ingest.commands.common import add_job_options, options_of, print_json, print_table, private_umask, said
-from dativo_ingest.errors import ConfigError, OrchestratorError, unforeseen
+from dativo_ingest.errors import ConfigError, unforeseen
 from dativo_ingest.events import Events
 from dativo_ingest.run import Surroundings, run_job
 from dativo_ingest.startup import Options, Prepared, start
@@ -73,8 +73,9 @@ def _one(one: Prepared, around: Surroundings) -> Report:
         try:
             return run_job(one.ready, around, one.events)
         except Exception as error:  # the other jobs go on, whatever fault of ours this is
-            one = replace(one, error=unforeseen(error))
-            one.events.error("job_error", str(one.error), cause=OrchestratorError.code)
+            fault = unforeseen(error)
+            one = replace(one, error=fault)
+            one.events.error("job_error", str(fault), cause=fault.code, retryable=fault.retryable)
     problems = one.error.problems if isinstance(one.error, ConfigError) else ()
     return {
         "job": one.file.name if one.file else one.path.stem,
@@ -83,6 +84,7 @@ def _one(one: Prepared, around: Surroundings) -> Report:
         "status": exit_codes.WORDS[exit_codes.FAILURE],
         "cause": one.error.code if one.error else "interrupted",
         "error": str(one.error) if one.error else "the run was stopped before the job was started",
+        "retryable": one.error.retryable if one.error else None,
         "problems": [str(problem) for problem in problems],
         "target": {},
     }

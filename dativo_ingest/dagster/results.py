@@ -77,8 +77,8 @@ def _metadata(stream: Report, report: Report, kept: Path) -> dict[str, dg.Metada
     for name in ("table", "quarantine_table", "snapshot_id"):
         if stream.get(name):
             found[f"dativo/{name}"] = dg.MetadataValue.text(str(stream[name]))
-    nessie = report["target"].get("nessie") or {}
-    return found | {f"dativo/nessie_{name}": dg.MetadataValue.text(str(value)) for name, value in nessie.items()}
+    where = report["target"].get("where", {})
+    return found | {f"dativo/{name}": dg.MetadataValue.text(str(value)) for name, value in where.items() if value}
 
 
 def _checks(load: Load, one: Contract, stream: Report | None) -> Iterator[dg.AssetCheckResult]:

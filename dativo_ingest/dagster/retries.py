@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from dativo_ingest import exit_codes
-from dativo_ingest.attempts import LASTING
 from dativo_ingest.dagster.loads import Load
 from dativo_ingest.dagster.location import Location
 from dativo_ingest.dagster.process import Ended
-from dativo_ingest.errors import ConfigError
 
 
 def retryable(ended: Ended) -> bool:
-    """Whether another try may end otherwise: the report's word, else by the cause. A load that was killed may."""
+    """Whether another try may end well: not where the report, or without one the last error, says that it cannot.
+
+    Of a load that was killed, and of a failure whose cause is not known, it may.
+    """
     if ended.code in (exit_codes.SUCCESS, exit_codes.PARTIAL):
         return False
-    said = ended.report.get("retryable")
-    if isinstance(said, bool):
-        return said
-    cause = str(ended.report.get("cause") or ended.error.get("cause") or "")
-    return cause not in LASTING | {ConfigError.code}
+    said = ended.report or ended.error
+    return said.get("retryable") is not False and said.get("cause") != "interrupted"
 
 
 def next_try(ended: Ended, load: Load, location: Location, number: int) -> float | None:

@@ -11,6 +11,11 @@ class RefusedError(OrchestratorError):
     """A catalog does not take what is told about one table; the others are pushed all the same."""
 
     code = "catalog"
+    retryable = None
+    cause = "A metadata catalog (OpenMetadata, Glue, Unity) does not take what it is told about one table."
+    data = "None: the rows are published, other tables are told of, and the exit code stays as it is."
+    remedy = "Check the rights of the sign-in and the catalog's log. The next run tells it again."
+    command = "dativo check --config job.yaml"
 
 
 def refused(status: int, place: str, setting: str) -> OrchestratorError:

@@ -16,6 +16,15 @@ from tap_adapters.common.errors import TapError
 class SourceFailed(TapError):
     """The Airbyte source cannot be run, ended badly, or said what cannot be understood."""
 
+    code = "airbyte_source"
+    retryable = None
+    cause = "The Airbyte source cannot be started, ended badly, or does not speak the protocol."
+    data = TapError.data
+    remedy = (
+        "Look at what the source says above this line: most often a wrong configuration, or a service that is down."
+    )
+    command = "tap-airbyte --config tap.json --discover"
+
 
 class AlreadyTold(SourceFailed):
     """The source has ended badly, and the log has its reasons."""

@@ -40,7 +40,7 @@ def _run(load: Callable[[], type[PluginBase]]) -> int:
     try:
         code = plugin.cli(standalone_mode=False)
     except TapError as error:
-        plugin.logger.error("%s", error)  # noqa: TRY400 - one line, no traceback
+        plugin.logger.error("%s", error.line)  # noqa: TRY400 - one line, no traceback
         return 1
     except ClickException as error:
         plugin.logger.error("%s", error.format_message())  # noqa: TRY400 - as above

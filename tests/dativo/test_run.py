@@ -79,7 +79,8 @@ def test_a_row_that_breaks_the_contract(project: Project, mode: str, code: int, 
         assert job["cause"] is None
         assert "singer" in project.state_of()
     else:
-        assert job["cause"] == "violation"
+        assert (job["cause"], job["retryable"]) == ("violation", False)
+        assert job["target"]["error"].keys() == {"code", "message", "hint", "retryable"}
         assert not (project.of_job() / "state.json").exists()
 
 
@@ -87,7 +88,8 @@ def test_rows_of_which_none_is_good_are_a_failure(project: Project) -> None:
     path = project.csv(1, 2)
     path.write_text(path.read_text().replace("ada", ""))
     ended = project.run(project.job(schema_validation_mode="quarantine"))
-    assert (ended.code, ended.json["jobs"][0]["cause"]) == (2, "no_good_rows")
+    (job,) = ended.json["jobs"]
+    assert (ended.code, job["cause"], job["retryable"]) == (2, "no_good_rows", False)
     assert len(project.tables().rows("shop.orders__quarantine")) == 2
 
 
@@ -100,7 +102,8 @@ def test_a_tap_that_dies_publishes_nothing_twice(project: Project) -> None:
     ended = project.run(job)
     assert ended.code == 2
     (report,) = ended.json["jobs"]
-    assert report["cause"] == "source"
+    assert (report["cause"], report["retryable"]) == ("source", None)
+    assert "tap_file: " in report["error"]
     assert "b.csv" in report["error"]
     assert "mallory" not in ended.err + ended.out
     assert project.ids() == []

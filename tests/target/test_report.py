@@ -225,6 +225,10 @@ def test_one_violation_more_than_allowed_fails_the_epoch(target: Target, limits:
     assert (ended.code, ended.out) == (1, b"")
     assert len(ended.errors) == 1
     assert f"violation: stream 'a': more than {name} ({limit}" in ended.errors[0]
+    assert ended.errors[0].endswith(" (retryable: no)")
+    error = ended.report["error"]
+    assert (error["code"], error["retryable"]) == ("violation", False)
+    assert f"{error['code']}: {error['message']}: {error['hint']} (retryable: no)" == ended.errors[0]
     assert target.published() == {}
     assert list(target.warehouse.rglob("*.parquet")) == []
     (unpublished,) = ended.report["unpublished"]

@@ -238,6 +238,11 @@ class DecryptError(DativoError):
     """A value cannot be decrypted: it is no ciphertext, was changed, or belongs to another key."""
 
     code = "decrypt"
+    retryable = False
+    cause = "A value that is to be read back is no ciphertext, was changed after it was encrypted, or has another key."
+    data = "Nothing is changed: loads only encrypt. It comes up where `decrypt` is called."
+    remedy = "Give the key that the message names; keys that were replaced are still needed for older rows."
+    command = "python -c 'from target_dativo_iceberg.contract.privacy.protection import decrypt; help(decrypt)'"
 
 
 def decrypt(value: str, *keys: Key) -> str:
