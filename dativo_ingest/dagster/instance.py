@@ -9,6 +9,7 @@ from dativo_ingest.errors import OrchestratorError
 FILE = "dagster.yaml"
 _OURS = "# Written by `dativo start`; take this line out, and the file is left as it is.\n"
 _CONTENT = """telemetry: {{enabled: false}}
+nux: {{enabled: false}}
 concurrency:
   pools: {{default_limit: {limit}, granularity: op}}
 """
