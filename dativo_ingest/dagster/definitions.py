@@ -16,11 +16,12 @@ from dativo_ingest.dagster.specs import assets_of
 _LOG = logging.getLogger("dativo.dagster")
 
 
-def definitions(location: Location) -> dg.Definitions:
+def definitions(location: Location, executor: dg.ExecutorDefinition = dg.in_process_executor) -> dg.Definitions:
     """Return assets, jobs, schedules and sensors of a location. Only YAML is read, no server and no secret is asked.
 
     Args:
         location: which jobs, and how they are run.
+        executor: of each job. A job has one op, which needs no process or pod beside that of the run.
 
     Raises:
         ConfigError: the runner file is wrong, the folder is not there or holds no file, or neither is named.
@@ -33,17 +34,16 @@ def definitions(location: Location) -> dg.Definitions:
     timed = [schedule_of(times, times.load.name) for times in plan.times]
     return dg.Definitions(
         assets=[asset_of(load, location) for load in plan.loads],
-        jobs=[_job_of(load) for load in plan.loads],
+        jobs=[_job_of(load, executor) for load in plan.loads],
         schedules=[one for one in timed if isinstance(one, dg.ScheduleDefinition)],
         sensors=[one for one in timed if isinstance(one, dg.SensorDefinition)],
     )
 
 
-def _job_of(load: Load) -> dg.UnresolvedAssetJobDefinition:
-    """Return the job of a load. It has one op, which needs no process beside that of the run."""
+def _job_of(load: Load, executor: dg.ExecutorDefinition) -> dg.UnresolvedAssetJobDefinition:
     return dg.define_asset_job(
         load.name,
         selection=dg.AssetSelection.assets(*(spec.key for spec in assets_of(load))),
         tags=load.tags,
-        executor_def=dg.in_process_executor,
+        executor_def=executor,
     )
