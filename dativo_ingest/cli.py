@@ -61,12 +61,16 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_jobs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from dativo_ingest.commands.jobs import add_jobs  # noqa: PLC0415 - so that each command can be used alone
+    from dativo_ingest.commands.alerts import add_alerts  # noqa: PLC0415 - so that each command can be used alone
+    from dativo_ingest.commands.jobs import add_jobs  # noqa: PLC0415 - as above
+    from dativo_ingest.commands.report import add_report  # noqa: PLC0415 - as above
     from dativo_ingest.commands.run import add_run  # noqa: PLC0415 - as above
     from dativo_ingest.commands.start import add_start  # noqa: PLC0415 - as above
 
     add_run(commands)
     add_start(commands)
+    add_report(commands)
+    add_alerts(commands)
     add_jobs(commands)
 
 

@@ -42,7 +42,7 @@ class Places:
 
 @dataclass(frozen=True)
 class JobFolder:
-    """What a job leaves on disk: `state.json` for ever, the rest for one run."""
+    """What a job leaves on disk: `state.json` for ever, reports of 50 runs, the rest for one run."""
 
     path: Path
 
@@ -75,6 +75,16 @@ class JobFolder:
     def report(self) -> Path:
         """Report of the last run, as `dativo report` shows it."""
         return self.path / "report.json"
+
+    @property
+    def runs(self) -> Path:
+        """Reports of the last 50 runs, a file each."""
+        return self.path / "runs"
+
+    @property
+    def watch(self) -> Path:
+        """When the job was first looked at by alerts, last succeeded, and when somebody was last told."""
+        return self.path / "watch.json"
 
     @property
     def project(self) -> Path:

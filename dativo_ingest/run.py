@@ -8,10 +8,10 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from dativo_ingest import exit_codes, legacy_state, private_files, recovery, state
+from dativo_ingest import exit_codes, kept_reports, legacy_state, private_files, recovery, state
 from dativo_ingest.attempts import Attempt, run_once
 from dativo_ingest.errors import LockedError, OrchestratorError, RunError, StateError
 from dativo_ingest.events import Events
@@ -30,13 +30,24 @@ _LOADER_SECONDS = 170.0
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What runs of all jobs share. `stop` ends them early; `number` counts a scheduler's tries, None without one."""
+    """What runs of all jobs share.
+
+    Attributes:
+        places: folders.
+        environment: of this process.
+        stop: ends the runs early.
+        install: whether a tap that is missing is installed.
+        number: which try of a scheduler this is, None without one.
+        call_id: names their call of `dativo run` in reports.
+
+    """
 
     places: Places
     environment: Mapping[str, str]
     stop: threading.Event
     install: bool = True
     number: int | None = None
+    call_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
 def run_job(ready: Ready, around: Surroundings, events: Events) -> dict[str, Any]:
@@ -55,7 +66,10 @@ def run_job(ready: Ready, around: Surroundings, events: Events) -> dict[str, Any
     except OSError as error:
         problem = f"the job's folder cannot be used ({error.strerror}): check the state directory"
         attempt = Attempt(exit_codes.FAILURE, StateError.code, problem, retryable=StateError.retryable)
-    report = _report(ready, around, attempt, run_id, tries, started, time.monotonic() - began)
+    about = {"call_id": around.call_id, "path": str(ready.file.document.path)}
+    report = about | _report(ready, attempt, run_id, around.number or tries, started, time.monotonic() - began)
+    report["retry_in_seconds"] = _next_try(ready, around, attempt)
+    _keep(report, ready, attempt, events)
     if attempt.code < exit_codes.FAILURE:
         push(ready, attempt.report, around.environment, around.stop, events)
     _say_end(report, events)
@@ -144,12 +158,16 @@ def _settings(ready: Ready, run: Run) -> dict[str, object]:
     }
 
 
-def _report(
-    ready: Ready, around: Surroundings, attempt: Attempt, run_id: str, tries: int, started: str, seconds: float
-) -> dict[str, Any]:
-    config, number = ready.job.retry_config, around.number or 0
-    again = config is not None and number > 0 and wants_another(config, attempt, number)
-    report = {
+def _next_try(ready: Ready, around: Surroundings, attempt: Attempt) -> float | None:
+    """Return in how many seconds a scheduler should try again, as the job's `retry_config` has it; None for not."""
+    config, number = ready.job.retry_config, around.number
+    if config is None or number is None or not wants_another(config, attempt, number):
+        return None
+    return delay_seconds(config, number)
+
+
+def _report(ready: Ready, attempt: Attempt, run_id: str, tries: int, started: str, seconds: float) -> dict[str, Any]:
+    return {
         "job": ready.file.name,
         "tenant": ready.file.tenant,
         "run_id": run_id,
@@ -160,16 +178,20 @@ def _report(
         "retryable": attempt.retryable,
         "started_at": started,
         "seconds": round(seconds, 3),
-        "attempts": number or tries,
-        "retry_in_seconds": delay_seconds(config, number) if config is not None and again else None,
+        "attempts": tries,
         "source": ready.source.type,
         "target": dict(attempt.report),
     }
-    # A job that is being run keeps the report of that run; where nothing can be written the error says so already.
-    if attempt.cause != LockedError.code:
-        with contextlib.suppress(OSError):
-            private_files.write(ready.folder.report, json.dumps(report, indent=2).encode() + b"\n")
-    return report
+
+
+def _keep(report: Mapping[str, Any], ready: Ready, attempt: Attempt, events: Events) -> None:
+    """Keep the report; a job that is being run keeps that of its run."""
+    if attempt.cause == LockedError.code:
+        return
+    text = events.redactor.clean(json.dumps(report, indent=2)).encode() + b"\n"
+    # Where nothing can be written the error says so already.
+    with contextlib.suppress(OSError):
+        kept_reports.keep(ready.folder, report, text)
 
 
 def _say_end(report: Mapping[str, Any], events: Events) -> None:

@@ -5,9 +5,10 @@ infrastructure, state, validation. All of it is over before any job is started; 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from dativo_ingest.alerts.wanted import Common, Wanted, common_of, wanted_of
 from dativo_ingest.errors import ConfigError, OrchestratorError, StateError
 from dativo_ingest.events import Events
 from dativo_ingest.infrastructure import Probe, addresses, probe
@@ -33,6 +34,7 @@ class Options:
         config: a job file, or None.
         job_dir: a folder of jobs, or None.
         runner_config: a runner file that names jobs, or None.
+        alerts: a runner file whose `notify` says who is told of runs, or None.
         tenant: take no other tenant's jobs.
         mode: `self_hosted` or `cloud`.
         secrets_dir: folder of secrets, with a folder for each tenant.
@@ -47,6 +49,7 @@ class Options:
     config: Path | None = None
     job_dir: Path | None = None
     runner_config: Path | None = None
+    alerts: Path | None = None
     tenant: str | None = None
     mode: str = "self_hosted"
     secrets_dir: Path | None = None
@@ -57,7 +60,18 @@ class Options:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A job after startup: ready, or what is wrong with it. `probes` are of the servers it names."""
+    """A job after startup: ready, or what is wrong with it.
+
+    Attributes:
+        path: of its file.
+        events: in its name.
+        file: the job as its file has it, None when that cannot be read.
+        ready: the job, ready to run.
+        error: what is wrong with it.
+        probes: of the servers it names.
+        wanted: who is told of its runs, None for nobody.
+
+    """
 
     path: Path
     events: Events
@@ -65,6 +79,7 @@ class Prepared:
     ready: Ready | None = None
     error: OrchestratorError | None = None
     probes: Sequence[Probe] = field(default=())
+    wanted: Wanted | None = None
 
 
 def start(options: Options, events: Events) -> list[Prepared]:
@@ -76,10 +91,11 @@ def start(options: Options, events: Events) -> list[Prepared]:
 
     """
     events.say("startup_begin", "startup begins", mode=options.mode)
+    common = common_of(options.alerts)
     files = _load(options, events)
     registry = read_registry(options.places)
     contexts = _contexts(files, options, registry, events)
-    prepared = [_made_ready(one, contexts, events) for one in files]
+    prepared = [_made_ready(one, contexts, common, options, events) for one in files]
     if options.probes:
         prepared = _probed(prepared, events)
     prepared = [_with_state(one) for one in prepared]
@@ -148,20 +164,33 @@ def _variables(secrets: Secrets, options: Options, events: Events) -> Variables:
     return Variables(secrets.variables, options.environment, patterns, events.redactor.learn, hidden)
 
 
-def _made_ready(one: JobFile | Unusable, contexts: Mapping[str, Context], events: Events) -> Prepared:
+def _made_ready(
+    one: JobFile | Unusable, contexts: Mapping[str, Context], common: Common | None, options: Options, events: Events
+) -> Prepared:
     if isinstance(one, Unusable):
-        return Prepared(one.path, events, error=one.error)
+        return Prepared(one.path, events, error=one.error, wanted=_of_unusable(common, options, events))
     # A command that only looks at jobs is quiet, whatever they say of their runs.
     level = one.job.logging.level if events.level == "INFO" else None
     own = events.about(level, tenant_id=one.tenant, job_name=one.name)
+    found = Prepared(one.document.path, own, one)
     try:
+        found = replace(found, wanted=wanted_of(one, common, contexts[one.tenant].variables))
         ready = make_ready(one, contexts[one.tenant])
     except OrchestratorError as error:
-        return Prepared(one.document.path, own, one, error=error)
+        return replace(found, error=error)
     own.say("env_validated", "every variable that the job names is set")
     for warning in ready.warnings:
         own.warn("job_warning", warning)
-    return Prepared(one.document.path, own, one, ready)
+    return replace(found, ready=ready)
+
+
+def _of_unusable(common: Common | None, options: Options, events: Events) -> Wanted | None:
+    """Return who is told of a job that cannot be read: its tenant, and so their secrets, are not known."""
+    try:
+        return wanted_of(None, common, Variables({}, options.environment, told=events.redactor.learn))
+    except ConfigError as error:
+        events.warn("alert_failed", f"nobody is told of jobs that cannot be read: {error.problems[0]}")
+        return None
 
 
 def _probed(prepared: Sequence[Prepared], events: Events) -> list[Prepared]:
@@ -173,7 +202,7 @@ def _probed(prepared: Sequence[Prepared], events: Events) -> list[Prepared]:
             if (kind, address) not in known:
                 known[kind, address] = probe(kind, address)
             mine.append(known[kind, address])
-        found.append(Prepared(one.path, one.events, one.file, one.ready, one.error, mine))
+        found.append(replace(one, probes=mine))
     for look in known.values():
         if look.problem:
             events.warn("infrastructure_warning", f"{look.kind}: {look.problem}", server=look.kind)
@@ -190,7 +219,7 @@ def _with_state(one: Prepared) -> Prepared:
     except OSError as error:
         problem = f"the state directory {one.ready.folder.path} cannot be made ({error.strerror})"
         wrong = StateError(problem, "check --state-dir and its rights")
-        return Prepared(one.path, one.events, one.file, error=wrong, probes=one.probes)
+        return replace(one, ready=None, error=wrong)
     one.events.say("state_initialized", "the state directory is there", path=str(one.ready.folder.path))
     return one
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -16,6 +17,8 @@ from target_dativo_iceberg import log
 from target_dativo_iceberg.errors import DativoError, Interrupted, Stop
 from target_dativo_iceberg.machine import machine_errors
 
+_OBJECTS_BEFORE_GC = 20_000
+
 
 def main() -> None:
     """Run the target.
@@ -28,6 +31,8 @@ def main() -> None:
         return
     # Arrow's default pool keeps 60 to 80 MiB more of what it freed, at the same speed. Read when pyarrow loads.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "jemalloc")
+    # What is allocated stays for the run, or goes when its last user does: to look for cycles in it is in vain.
+    gc.set_threshold(_OBJECTS_BEFORE_GC, 20, 50)
     on_signals(interrupt)
     try:
         log.check_level(os.environ.get("TARGET_DATIVO_ICEBERG_LOGLEVEL") or os.environ.get("LOGLEVEL"))
@@ -35,6 +40,8 @@ def main() -> None:
             from target_dativo_iceberg.target import TargetDativoIceberg  # noqa: PLC0415 - heavy
 
             TargetDativoIceberg.cli()
+    except SystemExit as done:
+        end(done.code if isinstance(done.code, int) else int(bool(done.code)))
     except Stop as stop:
         fail(Interrupted(stop.signum))
     except DativoError as error:
@@ -80,11 +87,22 @@ def fail(error: DativoError) -> None:
     """Say what is wrong in one line and end."""
     on_signals(end_now)
     log.say(error.line, "error")
+    end(error.exit_code)
+
+
+def end(code: int) -> NoReturn:
+    """End the process, without taking its modules apart, which takes as long as it took to load some of them.
+
+    A worker thread blocked in a write to a dead store does not hold the end either.
+    """
     logging.shutdown()
-    if sys.stderr is not None:
-        sys.stderr.flush()
-    # Not sys.exit: a worker thread blocked in a write to a dead store must not hold the exit.
-    os._exit(error.exit_code)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:  # nobody reads what was said
+            code = code or 1
+    os._exit(code)
 
 
 if __name__ == "__main__":

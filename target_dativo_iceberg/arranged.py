@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -33,6 +34,12 @@ _AT_ONCE = 4
 # Pieces on disk are read whole; of sorted rows only some are needed at a time.
 _SORTED_PIECE_ROWS = 16_384
 _SAMPLES = 64
+# Partitions of numbers near each other lie on disk together while they are small: a thousand pieces cost a thousand
+# writes and reads, of which each takes longer than its rows.
+_NEAR = 16
+_TOGETHER_BYTES = 1 << 20
+# What the partitions of one task may take in memory at once; beyond it their pieces are read one by one.
+_AT_HAND_BYTES = 8 << 20
 
 
 class Waiting:
@@ -63,12 +70,35 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """Rows of one partition, in order: in memory, or the number of those on disk."""
+    """Rows of one partition, in order: in memory, or where they are in what lies on disk under a number."""
 
     rows: int
     nbytes: int
     table: pa.Table | None = None
     number: int = -1
+    start: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Near:
+    """Rows of partitions of near numbers, by partition and in order.
+
+    Attributes:
+        table: the rows.
+        parts: number of the partition, its first row and how many it has.
+
+    """
+
+    table: pa.Table
+    parts: tuple[tuple[int, int, int], ...]
+
+    def pieces(self) -> Iterator[tuple[int, pa.Table]]:
+        for slot, start, rows in self.parts:
+            yield slot, self.table.slice(start, rows)
+
+
+# Numbers of partitions and their rows.
+_Partitions = Sequence[tuple[int, Sequence[_Piece]]]
 
 
 class ArrangedWriter:
@@ -110,18 +140,26 @@ class ArrangedWriter:
 
     def put_away(self) -> None:
         """Write rows of large partitions and put the others on disk."""
-        for slot, piece in self._cut():
-            size = piece.nbytes
-            if not self._order and size >= _DIRECT_BYTES:
-                self._write_piece(slot, piece, size)
-            else:
-                self._put_on_disk(slot, piece, size)
+        for near in self._cut():
+            size = near.table.nbytes
+            if size <= _TOGETHER_BYTES:
+                self._put_together(near, size)
+                continue
+            for slot, piece in near.pieces():
+                own = piece.nbytes
+                if not self._order and own >= _DIRECT_BYTES:
+                    self._write_piece(slot, piece, own)
+                else:
+                    self._put_on_disk(slot, piece, own)
 
     def finish(self) -> list[DataFile]:
         """Write everything that waits and return all data files of the epoch."""
         pieces = self._spilled
-        for slot, table in self._cut():
-            pieces.setdefault(slot, []).append(_Piece(table.num_rows, table.nbytes, table))
+        for near in self._cut():
+            size, rows = near.table.nbytes, near.table.num_rows
+            for slot, table in near.pieces():
+                own = size * table.num_rows // rows if size <= _TOGETHER_BYTES else table.nbytes
+                pieces.setdefault(slot, []).append(_Piece(table.num_rows, own, table))
         small = {s for s, own in pieces.items() if s not in self._writers and _bytes(own) < _DIRECT_BYTES}
         self._finish_small([(slot, pieces.pop(slot)) for slot in sorted(small)])
         for slot in sorted(pieces.keys() | self._writers.keys()):
@@ -131,23 +169,28 @@ class ArrangedWriter:
         self._end()
         return self.files
 
-    def _finish_small(self, partitions: Sequence[tuple[int, Sequence[_Piece]]]) -> None:
+    def _finish_small(self, partitions: _Partitions) -> None:
         """Write partitions of which several fit in memory, several at a time: each costs more waiting than work."""
         with ThreadPoolExecutor(_AT_ONCE, "partition") as pool:
-            tasks = [pool.submit(self._finish_one, slot, pieces) for slot, pieces in partitions]
+            tasks = [
+                pool.submit(self._finish_near, list(near))
+                for _, near in groupby(partitions, key=lambda partition: partition[0] // _NEAR)
+            ]
             try:
                 for task in tasks:
-                    self.files += task.result()
+                    task.result()
             finally:
                 pool.shutdown(cancel_futures=True)
 
-    def _finish_one(self, slot: int, pieces: Sequence[_Piece]) -> list[DataFile]:
-        writer = self._writers[slot] = self._writer(slot)
-        for group, size in self._groups(pieces):
-            writer.write_group(group, size)
-        files = writer.finish()
-        del self._writers[slot]
-        return files
+    def _finish_near(self, partitions: _Partitions) -> None:
+        if sum(_bytes(pieces) for _, pieces in partitions) <= _AT_HAND_BYTES:
+            partitions = self._at_hand(partitions)
+        for slot, pieces in partitions:
+            writer = self._writers[slot] = self._writer(slot)
+            for group, size in self._groups(pieces):
+                writer.write_group(group, size)
+            self.files += writer.finish()
+            del self._writers[slot]
 
     def discard(self) -> None:
         """Delete what was written; nothing refers to it."""
@@ -164,8 +207,8 @@ class ArrangedWriter:
 
     # ---- rows by partition ----
 
-    def _cut(self) -> Iterator[tuple[int, pa.Table]]:
-        """Take the rows that wait, sort them by partition and order, and yield those of each partition."""
+    def _cut(self) -> Iterator[_Near]:
+        """Take the rows that wait, sort them by partition and order, and yield those of partitions near each other."""
         if not self._held:
             return
         table = pa.concat_tables([t for t, _ in self._held]).combine_chunks()
@@ -177,10 +220,20 @@ class ArrangedWriter:
             indices = self._order.indices(table, slots)
             table = table.take(indices)
             counts = pc.value_counts(slots.take(indices))
-        start = 0
-        for slot, count in zip(counts.field(0).to_pylist(), counts.field(1).to_pylist(), strict=True):
-            yield slot, table.slice(start, count)
-            start += count
+        found = zip(counts.field(0).to_pylist(), counts.field(1).to_pylist(), strict=True)
+        first = 0
+        for _, near in groupby(found, key=lambda counted: counted[0] // _NEAR):
+            parts, start = [], 0
+            for slot, count in near:
+                parts.append((slot, start, count))
+                start += count
+            yield _Near(table.slice(first, start), tuple(parts))
+            first += start
+
+    def _put_together(self, near: _Near, size: int) -> None:
+        number, rows = self._spill.write(near.table), near.table.num_rows
+        for slot, start, count in near.parts:
+            self._spilled.setdefault(slot, []).append(_Piece(count, size * count // rows, number=number, start=start))
 
     def _put_on_disk(self, slot: int, piece: pa.Table, size: int) -> None:
         step = _SORTED_PIECE_ROWS if self._order else piece.num_rows
@@ -191,7 +244,21 @@ class ArrangedWriter:
             self._spilled.setdefault(slot, []).append(_Piece(part.num_rows, own, number=number))
 
     def _read(self, piece: _Piece) -> pa.Table:
-        return self._spill.read(piece.number) if piece.table is None else piece.table
+        if piece.table is not None:
+            return piece.table
+        return self._spill.read(piece.number).slice(piece.start, piece.rows)
+
+    def _at_hand(self, partitions: _Partitions) -> _Partitions:
+        """Read what lies together on disk once for all partitions that have rows in it."""
+        numbers = {piece.number for _, pieces in partitions for piece in pieces if piece.table is None}
+        read = {number: self._spill.read(number) for number in sorted(numbers)}
+        return [
+            (
+                slot,
+                [p if p.table is not None else replace(p, table=read[p.number].slice(p.start, p.rows)) for p in pieces],
+            )
+            for slot, pieces in partitions
+        ]
 
     # ---- row groups ----
 

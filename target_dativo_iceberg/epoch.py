@@ -16,6 +16,8 @@ from target_dativo_iceberg import names, quarantine
 from target_dativo_iceberg.errors import ViolationError
 from target_dativo_iceberg.journal import Note, no_note
 from target_dativo_iceberg.row_groups import GROUP_BYTES, fills_group
+from target_dativo_iceberg.schema_changes import schema_changes
+from target_dativo_iceberg.timeline import Span
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -74,6 +76,9 @@ class Epoch:
         encoder: the one thread that writes files and talks to the catalog.
         number: of the epoch in the run, from 1.
 
+    Attributes:
+        span: when it was staged and published, once it is.
+
     """
 
     def __init__(self, settings: Settings, store: Future[Store], encoder: ThreadPoolExecutor, number: int) -> None:
@@ -87,6 +92,7 @@ class Epoch:
         self._buffered = 0
         self._sent = False
         self._started = time.monotonic()
+        self.span: Span | None = None
 
     # ---- rows in ----
 
@@ -245,7 +251,9 @@ class Epoch:
             self._flush(table)
             self._run(lambda t=table: self._finish(t))  # type: ignore[misc]
         self._wait()
+        staged = time.monotonic()
         snapshots = self._encoder.submit(self._publish, counts, state, previous, audits, note).result()
+        self.span = Span(self._started, staged, time.monotonic())
         for table in self._tables.values():
             self._enter(table, counts, snapshots)
             if table.upsert is not None:
@@ -321,6 +329,7 @@ class Epoch:
         if found is not None and found.result is not None:
             stream.deleted += found.result.deleted
             stream.marked += found.result.marked
+        stream.schema_changes += schema_changes(table.destination) if table.destination is not None else []
         stream.seconds += time.monotonic() - self._started
 
     def discard(self) -> None:

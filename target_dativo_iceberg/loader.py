@@ -353,7 +353,7 @@ class Loader:
         audits = [stream.audit for stream in self._streams.values() if stream.ordered.table_checks]
         note = noting(self._settings.journal_path, state.value if state else None)
         self._epoch.publish(self._tally.open, self._hash(state), self._last_state, audits, note)
-        self._tally.published(self._streams.values())
+        self._tally.published(self._streams.values(), self._epoch.span)
         self._epoch = None
         for stream in self._streams.values():
             stream.ordered.start_epoch()

@@ -254,12 +254,22 @@ def _is_utf8(lines: pa.BinaryArray) -> bool:
 
 def _matching(lines: pa.BinaryArray, signs: Sequence[str], pattern: str) -> pa.BooleanArray | None:
     """Return which lines match a pattern, or None when none does."""
+    whole = _as_one(lines)
+    signs = [sign for sign in signs if pc.match_substring_regex(whole, sign)[0].as_py()]
+    if not signs:
+        return None
     masks = (pc.match_substring_regex(lines, sign) for sign in signs)
     named = functools.reduce(either, (flagged(mask) for mask in masks), None)
     if named is None:
         return None
     found = pc.match_substring_regex(lines.filter(named), pattern)
     return pc.replace_with_mask(named, named, found) if pc.any(found).as_py() else None
+
+
+def _as_one(lines: pa.BinaryArray) -> pa.BinaryArray:
+    """Return an array of one text that has all lines: to search that takes less than to search each."""
+    data = data_of(lines)
+    return pa.Array.from_buffers(pa.binary(), 1, [None, pa.array([0, data.size], pa.int32()).buffers()[1], data])
 
 
 # ---- typed decoders for single lines ----

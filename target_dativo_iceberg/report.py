@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from target_dativo_iceberg.errors import DativoError, StoreError
+from target_dativo_iceberg.examples import Examples
 from target_dativo_iceberg.names import QUARANTINE as SUFFIX
+from target_dativo_iceberg.timeline import Span, Timeline
 
 if TYPE_CHECKING:
     from target_dativo_iceberg.stage import Staged
@@ -41,6 +43,7 @@ class StreamReport:
     `coercions` counts values that were read as another type, by (column, kind), in all records, rejected ones too.
     `filtered` counts those of the dropped records that a stream map left out: they break no contract.
     `deleted` and `marked` count rows of the table, not records: those that are gone at the source.
+    `examples` are places of rejected records, `schema_changes` sentences about the table's columns.
     """
 
     stream: str
@@ -58,6 +61,8 @@ class StreamReport:
     warnings: Counter[str] = field(default_factory=Counter)
     coercions: Counter[tuple[str, str]] = field(default_factory=Counter)
     unknown_fields: set[str] = field(default_factory=set)
+    examples: Examples = field(default_factory=Examples)
+    schema_changes: list[str] = field(default_factory=list)
     input_bytes: int = 0
     files: int = 0
     file_bytes: int = 0
@@ -113,6 +118,8 @@ class StreamReport:
             "coercions": self._coercions(),
             "checks": self.checks,
             "unknown_fields": sorted(self.unknown_fields),
+            "examples": [example.as_dict() for example in self.examples],
+            "schema_changes": self.schema_changes,
             "input_bytes": self.input_bytes,
             "files": self.files,
             "file_bytes": self.file_bytes,
@@ -136,6 +143,8 @@ class StreamReport:
         self.warnings += other.warnings
         self.coercions += other.coercions
         self.unknown_fields |= other.unknown_fields
+        self.examples.add(other.examples)
+        self.schema_changes += other.schema_changes
         self.snapshot_id = other.snapshot_id or self.snapshot_id
         self.table, self.contract = other.table or self.table, other.contract or self.contract
 
@@ -147,6 +156,7 @@ def _dropped(counts: StreamReport) -> dict[str, Any]:
         "records": counts.records,
         "rejected": counts.records - counts.good,
         "by_rule": dict(counts.by_rule.most_common()),
+        "examples": [example.as_dict() for example in counts.examples],
     }
 
 
@@ -160,6 +170,8 @@ class RunReport:
         epochs: how many were published.
         states: how many STATE lines were printed.
         streams: counts of published epochs.
+        where: where the tables are to be looked at: warehouse; branch and hash on Nessie.
+        timeline: when each epoch was staged and published.
         unpublished: counts of the epoch that was open when the run failed, as far as it was judged.
         error: what ended the run.
         finished: the input ended and all of it is published.
@@ -174,13 +186,20 @@ class RunReport:
     epochs: int = 0
     states: int = 0
     streams: dict[str, StreamReport] = field(default_factory=dict)
+    where: Mapping[str, str | None] = field(default_factory=dict)
+    timeline: Timeline = field(init=False)
     unpublished: Mapping[str, StreamReport] = field(default_factory=dict)
     error: BaseException | None = None
     finished: bool = False
 
-    def published(self, open_streams: Mapping[str, StreamReport]) -> None:
-        """Move an epoch's counts to the published ones."""
+    def __post_init__(self) -> None:
+        self.timeline = Timeline(self.began)
+
+    def published(self, open_streams: Mapping[str, StreamReport], span: Span | None = None) -> None:
+        """Move an epoch's counts to the published ones; `span` says when it was staged and published."""
         self.epochs += 1
+        if span is not None:
+            self.timeline.add(self.epochs, span, open_streams)
         for name, counts in open_streams.items():
             self.streams.setdefault(name, StreamReport(name)).add(counts)
 
@@ -198,6 +217,8 @@ class RunReport:
             "seconds": round(self.seconds, 3),
             "epochs": self.epochs,
             "states": self.states,
+            "where": dict(self.where),
+            "timeline": self.timeline.as_list(),
             "totals": {n: sum(s[n] for s in total) for n in names},
             "streams": total,
             "unpublished": [_dropped(s) for s in self.unpublished.values() if s.records],

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from target_dativo_iceberg.settings import Settings
     from target_dativo_iceberg.stage import Staged
     from target_dativo_iceberg.streams import Stream
+    from target_dativo_iceberg.timeline import Span
 
 _SHOWN = 20
 
@@ -62,6 +63,9 @@ class Tally:
         if new:
             log.once(f"stream '{name}': members {sorted(new)[:_SHOWN]} are not in the contract and are not written")
         counts.take(staged, nbytes)
+        found = staged.rejected if staged.failed is None else (staged.failed[0], *staged.rejected)
+        if found:
+            counts.examples.take(stream.contract, found)
         if staged.failed is not None:
             raise violation_error(name, stream, staged.failed)
         check_count(name, stream.settings.max_violations, counts, self._report.streams.get(name))
@@ -95,9 +99,9 @@ class Tally:
             if result.status != "pass":
                 log.once(f"stream '{stream.name}': {result.sentence()}")
 
-    def published(self, streams: Iterable[Stream]) -> None:
+    def published(self, streams: Iterable[Stream], span: Span | None = None) -> None:
         """Add the epoch's counts to the report's; what is known of members goes over to the next epoch."""
-        self._report.published(self.open)
+        self._report.published(self.open, span)
         self.open = {}
         for stream in streams:
             earlier = self._report.streams.get(stream.name)

@@ -135,6 +135,10 @@ class TargetDativoIceberg(Target):
                 self._keep(report)
             log.say(f"run report: {report.line()}")
             raise
+        if settings.report_path:
+            from target_dativo_iceberg.whereabouts import whereabouts  # noqa: PLC0415 - for reports only
+
+            report.where = whereabouts(settings)
         self._keep(report)
         log.say(f"run report: {report.line()}")
         return report

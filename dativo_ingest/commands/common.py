@@ -19,6 +19,7 @@ from dativo_ingest.secrets import MANAGERS
 from dativo_ingest.startup import Options
 
 _SECRETS = "/secrets"
+_ALERTS = "DATIVO_RUNNER_CONFIG"
 
 
 def add_job_options(parser: argparse.ArgumentParser, *, required: bool = True, runner: bool = False) -> None:
@@ -46,18 +47,30 @@ def add_job_options(parser: argparse.ArgumentParser, *, required: bool = True, r
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
+def add_alerts_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option that names the runner file which says who is told of runs."""
+    parser.add_argument(
+        "--alerts",
+        metavar="FILE",
+        default=os.environ.get(_ALERTS),
+        help=f"runner file whose notify says who is told (default: ${_ALERTS})",
+    )
+
+
 def options_of(arguments: argparse.Namespace, *, probes: bool = True) -> Options:
     """Return the options of a command line."""
     environment = dict(os.environ)
     root = Path(arguments.root).resolve()
     state = Path(arguments.state_dir or environment.get("STATE_DIR") or root / ".local" / "state").resolve()
     secrets = Path(arguments.secrets_dir or _SECRETS)
+    runner = Path(given) if (given := getattr(arguments, "runner_config", None)) else None
     return Options(
         Places(root, state),
         environment,
         config=Path(arguments.config) if arguments.config else None,
         job_dir=Path(arguments.job_dir) if arguments.job_dir else None,
-        runner_config=Path(given) if (given := getattr(arguments, "runner_config", None)) else None,
+        runner_config=runner,
+        alerts=Path(told) if (told := getattr(arguments, "alerts", None)) else runner,
         tenant=arguments.tenant_id,
         mode=arguments.mode,
         secrets_dir=secrets if arguments.secrets_dir or secrets.is_dir() else None,

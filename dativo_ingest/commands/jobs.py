@@ -1,4 +1,4 @@
-"""Commands that look at jobs, their state and their last reports: discover, state, report, install."""
+"""Commands that look at jobs and their state: discover, state, install."""
 
 from __future__ import annotations
 
@@ -33,10 +33,6 @@ def add_jobs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     installing = commands.add_parser("install", help=text, description=text)
     add_job_options(installing)
     installing.set_defaults(run=_prepared(_install))
-    text = "show the report of the last run of jobs; exit code that of the runs, the worst"
-    reporting = commands.add_parser("report", help=text, description=text)
-    add_job_options(reporting)
-    reporting.set_defaults(run=_prepared(_report))
     text = "show, set or forget the cursors of a job"
     states = commands.add_parser("state", help=text, description=text)
     kinds = states.add_subparsers(required=True, metavar="show|set|reset")
@@ -117,44 +113,6 @@ def _install(arguments: argparse.Namespace, options: Options, prepared: Sequence
     else:
         print_table(("tenant", "job", "tap"), rows, events)
     return exit_codes.SUCCESS
-
-
-def _report(arguments: argparse.Namespace, _options: Options, prepared: Sequence[Prepared], events: Events) -> int:
-    reports = [report for one in _ready(prepared) if (report := _last_report(one))]
-    if arguments.json:
-        print_json({"jobs": reports}, events)
-    else:
-        rows = [
-            [
-                r["tenant"],
-                r["job"],
-                r["status"],
-                r["started_at"],
-                s["stream"],
-                s["table"],
-                s["records"],
-                s["good"],
-                s["quarantined"],
-            ]
-            for r in reports
-            for s in r["target"].get("streams")
-            or [dict.fromkeys(("stream", "table", "records", "good", "quarantined"), "-")]
-        ]
-        print_table(
-            ("tenant", "job", "status", "started", "stream", "table", "read", "good", "quarantined"), rows, events
-        )
-        for report in reports:
-            if report["error"]:
-                sys.stdout.write(events.redactor.clean(f"{report['tenant']}.{report['job']}: {report['error']}\n"))
-    return exit_codes.worst(report["exit_code"] for report in reports)
-
-
-def _last_report(ready: Ready) -> dict[str, Any] | None:
-    try:
-        found: dict[str, Any] = json.loads(ready.folder.report.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return found
 
 
 def _show(arguments: argparse.Namespace, _options: Options, prepared: Sequence[Prepared], events: Events) -> int:

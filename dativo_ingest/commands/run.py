@@ -12,7 +12,16 @@ from dataclasses import replace
 from typing import Any
 
 from dativo_ingest import exit_codes
-from dativo_ingest.commands.common import add_job_options, options_of, print_json, print_table, private_umask, said
+from dativo_ingest.alerts.telling import tell_of_overdue, tell_of_runs
+from dativo_ingest.commands.common import (
+    add_alerts_option,
+    add_job_options,
+    options_of,
+    print_json,
+    print_table,
+    private_umask,
+    said,
+)
 from dativo_ingest.errors import ConfigError, unforeseen
 from dativo_ingest.events import Events
 from dativo_ingest.run import Surroundings, run_job
@@ -28,6 +37,7 @@ def add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     parser = commands.add_parser("run", help=text, description=text)
     add_job_options(parser)
     parser.add_argument("--parallel", type=_at_least_one, default=1, metavar="N", help="jobs at once (default: 1)")
+    add_alerts_option(parser)
     parser.add_argument("--no-install", action="store_true", help="fail when a tap is not installed yet")
     parser.add_argument("--partial-ok", action="store_true", help="exit code 0 for partial, for what knows no warning")
     text = (
@@ -54,13 +64,17 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _run(arguments: argparse.Namespace, options: Options, events: Events, stopped: Stopped) -> int:
     prepared = start(options, events)
+    tell_of_overdue(prepared, events)
     install, number = not arguments.no_install, arguments.number
     around = Surroundings(options.places, options.environment, stopped.event, install, number)
     with ThreadPoolExecutor(arguments.parallel, "job") as pool:
         reports = list(pool.map(lambda one: _one(one, around), prepared))
     code = exit_codes.worst(report["exit_code"] for report in reports)
+    # Who is told of failures is told of the last try.
+    last = [(one, r) for one, r in zip(prepared, reports, strict=True) if r.get("retry_in_seconds") is None]
+    tell_of_runs(last, around.call_id, events)
     if arguments.json:
-        print_json({"exit_code": code, "jobs": reports}, events)
+        print_json({"exit_code": code, "call_id": around.call_id, "jobs": reports}, events)
     else:
         print_table(_HEAD, [_row(report) for report in reports], events)
     if stopped.signal is not None:

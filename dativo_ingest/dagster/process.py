@@ -42,7 +42,8 @@ def command(load: Load, location: Location, number: int) -> list[str]:
     """Return the command line of a load; `number` counts its tries from 1."""
     words = [sys.executable, "-P", "-m", "dativo_ingest", "run", "--config", str(load.path), "--json"]
     words += ["--try", str(number), "--root", str(location.path(".")), "--mode", location.mode]
-    for name, value in (("--state-dir", location.state_dir), ("--secrets-dir", location.secrets_dir)):
+    folders = {"--state-dir": location.state_dir, "--secrets-dir": location.secrets_dir}
+    for name, value in {**folders, "--alerts": location.runner_config}.items():
         words += [name, str(location.path(value))] if value else []
     return words
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from dativo_ingest.models.notify import Notify
 from dativo_ingest.models.target import Target
 from dativo_ingest.models.timing import Timing
 from tap_adapters.shape import Count, Engine, Free, Shape, Text
@@ -161,6 +162,7 @@ class Job(Shape):
     schedule: Timing | None = None
     logging: Logging = Logging()
     catalog: MetadataCatalog | None = None
+    notify: Notify | None = None
     classification_overrides: dict[str, str] = {}
     finops: Finops | None = None
     governance_overrides: Governance | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from dativo_ingest.models.notify import Notify
 from dativo_ingest.models.timing import One, Timing
 from tap_adapters.shape import Shape, Text
 
@@ -24,7 +25,8 @@ class Orchestrator(Shape):
 
 
 class Runner(Shape):
-    """How jobs are run: `oneshot` now, `orchestrated` by a scheduler."""
+    """How jobs are run (`oneshot` now, `orchestrated` by a scheduler), and who is told of their runs."""
 
     mode: Literal["orchestrated", "oneshot"] = "orchestrated"
     orchestrator: Orchestrator = Orchestrator()
+    notify: Notify | None = None

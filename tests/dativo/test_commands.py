@@ -176,7 +176,7 @@ def test_a_state_of_another_program_is_set_and_the_next_run_reads_only_the_new(
 
     code, out, _ = dativo("report", "--config", job)
     assert code == 0
-    assert out.splitlines()[1].split()[-5:] == ["orders", "shop.orders", "1", "1", "0"]
+    assert out.splitlines()[1].split()[-6:] == ["orders", "shop.orders", "1", "1", "0", "0"]
     code, out, _ = dativo("report", "--config", job, "--json")
     assert json.loads(out)["jobs"][0]["exit_code"] == 0
 

@@ -15,7 +15,7 @@ import pytest
 from target_dativo_iceberg.arranged import ArrangedWriter, Waiting, writer_of
 from target_dativo_iceberg.contract.arrangement import partition, sort_key
 from target_dativo_iceberg.contract.model import Contract, Field, Kind, Type
-from target_dativo_iceberg.errors import InputError
+from target_dativo_iceberg.errors import InputError, StoreError
 from target_dativo_iceberg.files import FileTarget, FileWriter
 from target_dativo_iceberg.settings import parse
 from target_dativo_iceberg.tables import open_store
@@ -196,3 +196,16 @@ def test_a_run_over_many_partitions_stays_within_its_memory(target: Target) -> N
     lake = Lake(target.folder)
     assert len(files(lake.table())) == 1000
     assert lake.tables.count("t") == records
+
+
+def test_a_partition_that_cannot_be_written_leaves_no_file_of_the_others(tmp_path: Path) -> None:
+    target = _target(tmp_path, "note")
+    (tmp_path / "warehouse/default/t/data").mkdir(parents=True)
+    (tmp_path / "warehouse/default/t/data/note=note+77").write_text("a file where a folder has to be")
+    writer = writer_of(target, Waiting(1 << 20))
+    writer.write(list(_batches(8000, 1)))
+    with pytest.raises(StoreError, match="writing a data file of table"):
+        writer.finish()
+    assert writer.files
+    writer.discard()
+    assert not list(tmp_path.rglob("*.parquet"))

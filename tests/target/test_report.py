@@ -80,6 +80,24 @@ def test_the_report_is_there_while_the_run_is_on(target: Target) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_the_report_says_when_epochs_were_published_and_what_changed_in_the_table(target: Target) -> None:
+    child = target.start(epoch_max_seconds=1, on_violation="quarantine")
+    child.feed(schema(), record(1), state({"b": 1}))
+    child.until(lambda: child.states, "the first STATE")
+    child.feed(schema(more={"type": ["string", "null"]}), record(2), line('{"id":"x"}'), state({"b": 3}))
+    report = child.wait().report
+    first, second = report["timeline"]
+    assert [(e["epoch"], e["records"], e["good"], e["quarantined"]) for e in (first, second)] == [
+        (1, 1, 1, 0),
+        (2, 2, 1, 1),
+    ]
+    moments = [epoch[name] for epoch in (first, second) for name in ("opened", "staged", "published")]
+    assert moments == sorted(moments)
+    assert 0 <= moments[0] <= moments[-1] <= report["seconds"]
+    assert report["streams"][0]["schema_changes"] == ["the table is made", "column 'more' is added (string)"]
+    assert report["where"] == {"warehouse": str(target.warehouse)}
+
+
 # ---- what was not ----
 
 
@@ -95,7 +113,10 @@ def test_the_report_of_a_failure_tells_published_from_unpublished(target: Target
     assert "line 5" in report["error"]["message"]
     assert "c4n4ry" not in json.dumps(report)
     assert (report["totals"]["records"], report["states"]) == (1, 1)
-    assert report["unpublished"] == [{"stream": "a", "records": 2, "rejected": 1, "by_rule": {"type": 1}}]
+    example = {"rule": "type", "class": "type", "path": "$.id", "line": 5, "file": None}
+    assert report["unpublished"] == [
+        {"stream": "a", "records": 2, "rejected": 1, "by_rule": {"type": 1}, "examples": [example]}
+    ]
 
 
 def test_the_report_of_a_contract_that_cannot_be_read_is_a_failure(target: Target) -> None:
@@ -185,6 +206,36 @@ def test_records_and_reasons_are_not_in_the_log(target: Target) -> None:
     ended = target.run([schema(), line('{"id":"c4n4ry"}')], on_violation="quarantine", env={"LOGLEVEL": "DEBUG"})
     assert ended.code == 0
     assert "c4n4ry" not in ended.log + json.dumps(ended.report)
+
+
+def test_the_report_shows_where_the_first_records_of_each_rule_stand(target: Target) -> None:
+    lines = [schema(), *(line('{"id":"c4n4ry","s":[1]}') for _ in range(9)), record(1)]
+    examples = target.run(lines, on_violation="quarantine").stream("a")["examples"]
+    fixed = {"rule": "type", "class": "type", "file": None}
+    assert examples == [fixed | {"path": path, "line": at} for path, at in (("$.id", 2), ("$.s", 2), ("$.id", 3))]
+
+
+def test_an_example_shows_no_key_of_a_map() -> None:
+    from target_dativo_iceberg.contract.model import Contract, Field, Kind, Type
+    from target_dativo_iceberg.examples import masked
+
+    whole = Type(Kind.INTEGER)
+    inner = Type(Kind.STRUCT, fields=(Field("in side", whole),))
+    fields = (Field("m", Type(Kind.MAP, item=Field("value", inner), key=Type(Kind.STRING))), Field("l.x", whole))
+    contract = Contract(
+        name="a", fields=(*fields, Field("l", Type(Kind.LIST, item=Field("element", inner))), Field("j", whole))
+    )
+    shown = {
+        "$": "$",
+        "$.m.ada@example['com']": "$.m.*.*",
+        "$.m.ada.in side": "$.m.*.in side",
+        "$['l.x']": "$['l.x']",
+        "$.l[3].in side": "$.l[3].in side",
+        "$.l[3].ada": "$.l[3].*",
+        "$.j.ada[0].b": "$.j.*[0].*",
+        "$.extra.ada": "$.extra.*",
+    }
+    assert {path: masked(path, contract) for path in shown} == shown
 
 
 # ---- thresholds ----

@@ -63,6 +63,7 @@ def test_several_epochs_through_branches_leave_only_the_tenants(landing: Landing
     assert landing.ids("a") == landing.ids("b") == list(range(1, 601))
     commits = landing.commits(before)
     assert len(commits) == ended.report["epochs"]
+    assert (ended.report["where"]["branch"], ended.report["where"]["hash"]) == (landing.branch, landing.head())
     assert all("dativo-run-id" in c.commit_meta.all_properties for c in commits)
     assert landing.branches("dativo-run.several") == []
 
