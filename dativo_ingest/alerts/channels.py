@@ -111,7 +111,8 @@ def channel_of(url: str) -> Channel:
         scheme, host = urlsplit(url).scheme.lower(), urlsplit(url).hostname
     except ValueError:
         scheme, host = "", None
-    if not scheme or not scheme.isalnum():
+    # What stands before a colon alone may be half of a secret, so it is not named.
+    if "://" not in url or not scheme.isalnum():
         raise UnusableUrlError("it is no URL", "write it as scheme://…, or as ${NAME} of a secret that is one")
     if find_spec("apprise") is None:
         if scheme not in _WEB:

@@ -228,6 +228,7 @@ def test_urls_can_be_tried_out(project: Project, dativo: Dativo, receiver: Recei
     [
         ({"urls": [f"nonsense://{TOKEN}"]}, "'notify.urls[0]' cannot be used: apprise cannot use it"),
         ({"urls": [TOKEN]}, "it is no URL: write it as scheme://"),
+        ({"urls": [f"{TOKEN}:x"]}, "it is no URL: write it as scheme://"),
         ({"urls": ["https:///x"]}, "it has no host"),
         ({"urls": ["${NOT_THERE}"]}, "variable NOT_THERE is not set"),
         ({"no_success_since": "26 hours"}, "'notify.no_success_since' is not right"),

@@ -41,7 +41,7 @@ def ran_once(folder: Path) -> Ran:
     """Make the call, or wait for the worker that makes it and take what it left."""
     folder.mkdir(exist_ok=True)
     project, answer = Project(folder), folder / "call.json"
-    with private_files.locked(folder / "lock", 100) as held:
+    with private_files.locked(folder / "lock", 250) as held:
         assert held
         if not answer.exists():
             answer.write_text(json.dumps(_run(project)))
