@@ -127,12 +127,13 @@ def _say(plan: Plan, events: Events) -> None:
 
 def _until_stopped(words: list[str], environment: dict[str, str]) -> int:
     """Run Dagster until it ends or this process is told to; leave none of its processes behind."""
-    with subprocess.Popen(words, env=environment, start_new_session=True) as process:  # noqa: S603 - ours
-        with _signals() as arrived:
-            while process.poll() is None and not arrived:
-                time.sleep(_POLL_SECONDS)
+    with _signals() as arrived:
+        process = subprocess.Popen(words, env=environment, start_new_session=True)  # noqa: S603 - the command is ours
+        while process.poll() is None and not arrived:
+            time.sleep(_POLL_SECONDS)
         _end_group(process)
-        return 128 + arrived[0] if arrived else process.wait()
+        process.wait()
+        return 128 + arrived[0] if arrived else process.returncode
 
 
 @contextmanager

@@ -3,10 +3,8 @@
 Dagster reads the annotation of `context`, so annotations are no texts in this module.
 """
 
-import os
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -45,11 +43,6 @@ def asset_of(load: Load, location: Location) -> dg.AssetsDefinition:
     return load_tables
 
 
-def state_folder(location: Location) -> Path:
-    """Return the folder in which `dativo` keeps cursors and reports."""
-    return location.path(location.state_dir or os.environ.get("STATE_DIR") or ".local/state")
-
-
 def _told(
     context: dg.AssetExecutionContext, load: Load, location: Location, ended: Ended, number: int
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
@@ -62,7 +55,7 @@ def _told(
     """
     report = ended.report
     if ended.code in (exit_codes.SUCCESS, exit_codes.PARTIAL) and report:
-        yield from results.materialised(load, report, state_folder(location))
+        yield from results.materialised(load, report, location.state)
         if ended.code == exit_codes.PARTIAL and not location.partial_ok:
             text = "rows are in quarantine, or were changed by the contract's rule; what is good is published"
             raise dg.Failure(text, results.run_metadata(report), allow_retries=False)

@@ -61,7 +61,7 @@ class Load:
     @property
     def tags(self) -> dict[str, str]:
         """Tags of its assets and runs."""
-        return {"dativo/tenant": self.tenant, "dativo/job": plain(self.key[-1])}
+        return {"dativo/tenant": self.tenant, "dativo/job": plain(self.key[-1])[:63] if self.problem else self.key[-1]}
 
 
 def plain(name: str) -> str:

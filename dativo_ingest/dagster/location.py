@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -47,6 +48,11 @@ class Location:
     def path(self, given: str) -> Path:
         """Return a path that starts at the root."""
         return (Path(self.root) / given).resolve()
+
+    @property
+    def state(self) -> Path:
+        """The folder in which `dativo` keeps cursors and reports."""
+        return self.path(self.state_dir or os.environ.get("STATE_DIR") or ".local/state")
 
     def to_environment(self) -> dict[str, str]:
         """Return the variable that says this to a process of Dagster."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dativo_ingest.dagster.loads import Load, load_of
+from dativo_ingest.dagster.loads import Load, load_of, plain
 from dativo_ingest.dagster.location import Location
 from dativo_ingest.documents import Document
 from dativo_ingest.errors import ConfigError, Problem
@@ -46,7 +46,8 @@ def read_plan(location: Location) -> Plan:
     The times of a job are those of the runner file; its own `schedule` counts where that has none for it.
 
     Raises:
-        ConfigError: the runner file is wrong, the folder is not there or holds no file, or neither is named.
+        ConfigError: the runner file is wrong, the folder is not there or holds no file, neither is named, or two
+            schedules would have one name in Dagster.
 
     """
     if location.jobs_folder is None and location.runner_config is None:
@@ -63,7 +64,17 @@ def read_plan(location: Location) -> Plan:
     loads = {_path(one): load_of(one, places) for one in without_clashes(list(reversed(files.values())))}
     times = list(_of_runner(document, runner, loads, places)) if document else []
     times += _of_jobs(files, loads, {one.load.path for one in times})
+    _refuse_same_names(times)
     return Plan(list(loads.values()), times, runner.orchestrator.concurrency_per_tenant)
+
+
+def _refuse_same_names(times: Sequence[Times]) -> None:
+    named: dict[str, Times] = {}
+    for one in times:
+        other = named.setdefault(plain(one.name), one)
+        if other is not one:
+            message = f"schedule '{one.name}' would have the name of '{other.name}' in Dagster"
+            raise one.document.error((*one.way, "name"), message, "rename one")
 
 
 def _path(one: JobFile | Unusable) -> Path:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from dativo_ingest.dagster.loads import Load
 from dativo_ingest.dagster.location import Location
 
 Event = Mapping[str, Any]
+_KILLED_SECONDS = 10.0
 _TIED = Path(dativo_ingest.__file__).parent / "wrappers" / "tied.py"
 
 
@@ -41,9 +43,9 @@ class Ended:
 def command(load: Load, location: Location, number: int) -> list[str]:
     """Return the command line of a load; `number` counts its tries from 1."""
     words = [sys.executable, "-P", "-m", "dativo_ingest", "run", "--config", str(load.path), "--json"]
-    words += ["--try", str(number), "--root", str(location.path(".")), "--mode", location.mode]
-    folders = {"--state-dir": location.state_dir, "--secrets-dir": location.secrets_dir}
-    for name, value in {**folders, "--alerts": location.runner_config}.items():
+    words += ["--try", str(number), "--mode", location.mode]
+    words += ["--root", str(location.path(".")), "--state-dir", str(location.state)]
+    for name, value in {"--secrets-dir": location.secrets_dir, "--alerts": location.runner_config}.items():
         words += [name, str(location.path(value))] if value else []
     return words
 
@@ -95,6 +97,7 @@ def end(child: subprocess.Popen[bytes], grace_seconds: float) -> None:
             left = descendants(child.pid)
             _signal([-child.pid, *left], signal.SIGKILL)
             child.wait()
+            _wait_for_end(left)
         if child.stderr is not None:
             child.stderr.close()
 
@@ -110,6 +113,13 @@ def descendants(process: int) -> list[int]:
     for one in found:
         found += children.get(one, ())
     return found
+
+
+def _wait_for_end(processes: Sequence[int]) -> None:
+    """Wait until killed processes are gone: the kernel takes a moment."""
+    until = time.monotonic() + _KILLED_SECONDS
+    while time.monotonic() < until and any(Path(f"/proc/{one}/exe").exists() for one in processes):
+        time.sleep(0.01)
 
 
 def _signal(processes: Sequence[int], number: signal.Signals) -> None:

@@ -25,7 +25,7 @@ def test_twelve_jobs_of_three_tenants(twelve: Project, defs: Defs) -> None:
     for name, job in jobs.items():
         (node,) = job.nodes
         assert node.definition.pool == f"tenant_{name.partition('___')[0]}"
-    assert jobs["globex__eu___orders__old"].tags == {"dativo/tenant": "globex-eu", "dativo/job": "orders__old"}
+    assert jobs["globex__eu___orders__old"].tags == {"dativo/tenant": "globex-eu", "dativo/job": "orders-old"}
 
 
 _NAMES = [job.replace("-", "__") for job in JOBS]

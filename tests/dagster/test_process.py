@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -15,7 +16,10 @@ from typing import Any
 
 import pytest
 
+from dativo_ingest.cli import _parser
 from dativo_ingest.dagster import process
+from dativo_ingest.dagster.loads import Load
+from dativo_ingest.dagster.location import Location
 from dativo_ingest.dagster.process import Ended
 from tests.dativo.project import ROOT
 
@@ -47,6 +51,19 @@ def test_what_dagster_signs_in_with_is_not_given_to_loads(monkeypatch: pytest.Mo
     seen = process.run(_python(body), lambda _event, _line: None, 5).report
     assert "PATH" in seen
     assert not [name for name in seen if name.startswith("DAGSTER")]
+
+
+def test_the_command_of_a_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STATE_DIR", "kept")
+    load = Load(("acme", "orders"), tmp_path / "orders.yaml")
+    words = process.command(load, Location(runner_config="r.yaml", root=str(tmp_path), mode="cloud"), 2)
+    assert words[:5] == [sys.executable, "-P", "-m", "dativo_ingest", "run"]
+    assert _parser().parse_args(words[4:]).number == 2
+    given = dict(itertools.pairwise(words))
+    assert given["--state-dir"] == str(tmp_path / "kept")
+    assert given["--alerts"] == str(tmp_path / "r.yaml")
+    assert given["--mode"] == "cloud"
+    assert "--secrets-dir" not in words
 
 
 class Interrupted(BaseException):

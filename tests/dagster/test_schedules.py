@@ -112,6 +112,10 @@ def _schedules(made: dg.Definitions) -> list[dg.ScheduleDefinition]:
 def test_times_that_are_none_have_file_and_line(twelve: Project, defs: Defs) -> None:
     with pytest.raises(ConfigError, match=r"runner.yaml:6: cron '61 2 \* \* \*' is not taken by Dagster: write five"):
         defs(_runner(NIGHTLY | {"cron": "61 2 * * *"}))
+    with pytest.raises(
+        ConfigError, match=r"schedule 'night ly' would have the name of 'night.ly' in Dagster: rename one"
+    ):
+        defs(_runner(NIGHTLY | {"name": "night.ly"}, OFTEN | {"name": "night ly"}))
     twelve.job(schedule={"cron": "0 6 * * *", "timezone": "Mars"})
     (bad,) = [spec for spec in defs().resolve_all_asset_specs() if spec.group_name == "unusable"]
     assert "timezone 'Mars' is not known" in str(bad.description)
