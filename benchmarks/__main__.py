@@ -1,4 +1,4 @@
-"""`python -m benchmarks quick | full | upsert [--large] | partitions | commits [N] | data SHAPE N [--bad SHARE]`.
+"""`python -m benchmarks quick | full | batch [N] | upsert | partitions | commits [N] | data SHAPE N [--bad SHARE]`.
 
 To be run from the top folder of a checkout.
 """
@@ -6,7 +6,7 @@ To be run from the top folder of a checkout.
 import argparse
 import sys
 
-from benchmarks import commits, data, machine, report, suite, upserts
+from benchmarks import adoption, commits, data, machine, report, suite, upserts
 from benchmarks.cases import Result
 from benchmarks.readback import Mismatch
 from benchmarks.shapes import SHAPES
@@ -25,6 +25,9 @@ def main() -> int:
         if asked.what == "upsert":
             _upsert(large=asked.large)
             return 0
+        if asked.what == "batch":
+            print("", *adoption.lines(adoption.results(asked.records)), sep="\n")
+            return 0
         {"quick": _quick, "full": _full, "partitions": _partitions}[asked.what]()
     except (suite.Failed, Mismatch) as error:
         print(f"benchmark failed: {error}", file=sys.stderr)
@@ -40,6 +43,8 @@ def _arguments() -> argparse.Namespace:
     merged.add_argument("--large", action="store_true", help="also into ten million rows")
     kinds.add_parser("full", help="all shapes and peers; writes benchmarks/results/latest.json and docs/benchmarks.md")
     kinds.add_parser("partitions", help="731 and 1,000 partitions beside none")
+    files = kinds.add_parser("batch", help="Parquet files adopted and written anew, beside a plain read and write")
+    files.add_argument("records", type=int, nargs="?", default=adoption.RECORDS)
     many = kinds.add_parser("commits", help="what the last of many commits to one table costs, beside the first")
     many.add_argument("commits", type=int, nargs="?", default=commits.COMMITS)
     made = kinds.add_parser("data", help="make a stream and print its path")

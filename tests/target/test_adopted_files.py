@@ -88,7 +88,7 @@ def test_rows_of_adopted_files_are_merged_and_put_together(
     assert main(["--config", str(config), "--step", "compact", "--min-files", "2"]) == 0
     assert len(files_of(target)) == 1
     want = [dict(row) for row in in_order(one, made(first=ROWS))]
-    want[7] |= {"x": 0.5, "s": "merged", "at": None}
+    want[7] |= {"x": 0.5, "s": "merged", "at": None, "k": None}
     assert tables.rows("a", "id") == want
 
 
