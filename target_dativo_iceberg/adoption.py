@@ -97,12 +97,16 @@ class Candidate:
                     row += batch.num_rows
 
     def compare(self, group: int, batch: pa.RecordBatch) -> None:
-        """Compare rows with what the footer says of their row group: readers leave out what it excludes."""
+        """Compare rows with what the footer says of their row group: readers leave out what it excludes.
+
+        Workers call this side by side; `refused` is only ever set.
+        """
         said = self.metadata.row_group(group)
         nulls = []
         for index, column in enumerate(batch.columns):
             nulls.append(column.null_count)
-            self.refused = self.refused or not _is_within(column, said.column(index).statistics)
+            if not _is_within(column, said.column(index).statistics):
+                self.refused = True
         self._nulls.append((group, nulls))
 
     def passes(self, staged: Staged) -> bool:
@@ -112,14 +116,18 @@ class Candidate:
             staged: the rows after all checks.
 
         """
-        self.refused = (
-            self.refused
-            or staged.accepted.num_rows < staged.count
-            or bool(staged.marks or staged.coercions or staged.unknown)
+        if (
+            staged.accepted.num_rows < staged.count
+            or staged.marks
+            or staged.coercions
+            or staged.unknown
             or (self.waiting + staged.count == self.metadata.num_rows and not self._counts_agree())
-        )
-        self.waiting += 0 if self.refused else staged.count
-        return not self.refused
+        ):
+            self.refused = True
+        if self.refused:
+            return False
+        self.waiting += staged.count
+        return True
 
     def _counts_agree(self) -> bool:
         found = [[0] * self.metadata.num_columns for _ in range(self.metadata.num_row_groups)]
