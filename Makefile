@@ -47,8 +47,9 @@ faults: .venv/.dev .venv-meltano/.done ## Strike at every outside call of a run 
 	$(BIN)/python -m tests.model 2000 sql
 	$(BIN)/python -m tests.model 500 nessie
 
-bench: .venv/.dev ## Quick benchmarks: against an SDK sink, upsert against Table.upsert, partitions against none
+bench: .venv/.dev ## Quick benchmarks: against an SDK sink, BATCH files, upsert against Table.upsert, partitions against none
 	$(BIN)/python -m benchmarks quick
+	$(BIN)/python -m benchmarks batch
 	$(BIN)/python -m benchmarks upsert
 	$(BIN)/python -m benchmarks partitions
 

@@ -1,4 +1,4 @@
-"""`python -m benchmarks WHAT`: quick, full, upsert, partitions, meltano, commits, data.
+"""`python -m benchmarks WHAT`: quick, full, batch, upsert, partitions, meltano, commits, data.
 
 To be run from the top folder of a checkout.
 """
@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from benchmarks import commits, data, machine, report, suite, through_meltano, upserts
+from benchmarks import adoption, commits, data, machine, report, suite, upserts
 from benchmarks.cases import Result
 from benchmarks.readback import Mismatch
 from benchmarks.shapes import SHAPES
@@ -29,6 +30,9 @@ def main() -> int:
         if asked.what == "upsert":
             _upsert(large=asked.large)
             return 0
+        if asked.what == "batch":
+            print("", *adoption.lines(adoption.results(asked.records)), sep="\n")
+            return 0
         {"quick": _quick, "full": _full, "partitions": _partitions}[asked.what]()
     except (suite.Failed, Mismatch) as error:
         print(f"benchmark failed: {error}", file=sys.stderr)
@@ -49,6 +53,8 @@ def _arguments() -> argparse.Namespace:
     )
     run.add_argument("rows", type=int, nargs="?", default=through_meltano.ROWS)
     run.add_argument("--program", type=Path, default=Path(".venv-meltano/bin/meltano"), help="of Meltano")
+    files = kinds.add_parser("batch", help="Parquet files adopted and written anew, beside a plain read and write")
+    files.add_argument("records", type=int, nargs="?", default=adoption.RECORDS)
     many = kinds.add_parser("commits", help="what the last of many commits to one table costs, beside the first")
     many.add_argument("commits", type=int, nargs="?", default=commits.COMMITS)
     made = kinds.add_parser("data", help="make a stream and print its path")

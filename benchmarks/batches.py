@@ -1,4 +1,4 @@
-"""BATCH input: the records of a stream as Parquet files of 100,000 rows, and the messages that name them."""
+"""BATCH input: the records of a stream as Parquet files, and the messages that name them."""
 
 import json
 from dataclasses import replace
@@ -15,18 +15,23 @@ from benchmarks.shapes import SHAPES
 ROWS = 100_000
 
 
-def make(records: int, cache: Path = data.CACHE) -> Stream:
-    """The `ten` records of `data.make`, every file followed by a STATE line."""
-    stem = cache / f"batches-{records}-v{data.VERSION}"
+def make(records: int, rows: int = ROWS, cache: Path = data.CACHE) -> Stream:
+    """The `ten` records of `data.make` in files of so many rows, every file followed by a STATE line."""
+    stem = cache / f"batches-{records}-{rows}-v{data.VERSION}"
     meta = stem.with_name(stem.name + ".json")
     if not meta.exists():
-        _write(data.make("ten", records, cache=cache), stem, meta)
+        _write(data.make("ten", records, cache=cache), stem, meta, rows)
     return data.load(meta)
 
 
-def _write(lines: Stream, stem: Path, meta: Path) -> None:
+def folder(stream: Stream) -> Path:
+    """Where the files of a stream are."""
+    return stream.path.absolute().with_suffix("")
+
+
+def _write(lines: Stream, stem: Path, meta: Path, rows: int) -> None:
     stem.mkdir(exist_ok=True)
-    files = _parquet_files(lines, stem.absolute())
+    files = _parquet_files(lines, stem.absolute(), rows)
     path = stem.with_name(stem.name + ".singer")
     name = SHAPES[lines.shape].streams[0]
     messages = contracts.schema_messages(SHAPES[lines.shape])
@@ -38,14 +43,14 @@ def _write(lines: Stream, stem: Path, meta: Path) -> None:
     data.save(replace(lines, path=path, size=size), meta)
 
 
-def _parquet_files(lines: Stream, folder: Path) -> list[Path]:
+def _parquet_files(lines: Stream, place: Path, rows: int) -> list[Path]:
     properties = yaml.safe_load(lines.contract.read_text())["schema"][0]["properties"]
     source = floor_duckdb.records(str(lines.path), floor_duckdb.struct(properties))
     files = []
     with duckdb.connect() as connection:
         connection.execute(f"CREATE TABLE rows AS {source}")
-        for start in range(FIRST_ID, FIRST_ID + lines.records, ROWS):
-            files.append(folder / f"{start}.parquet")
-            chosen = f"SELECT * FROM rows WHERE id >= {start} AND id < {start + ROWS}"
+        for start in range(FIRST_ID, FIRST_ID + lines.records, rows):
+            files.append(place / f"{start}.parquet")
+            chosen = f"SELECT * FROM rows WHERE id >= {start} AND id < {start + rows} ORDER BY id"
             connection.execute(f"COPY ({chosen}) TO '{files[-1]}' (FORMAT parquet, COMPRESSION zstd)")
     return files

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from target_dativo_iceberg.batch import read_arrow
+from target_dativo_iceberg.contract.layout import plain
 from target_dativo_iceberg.errors import InputError
 
 if TYPE_CHECKING:
@@ -50,8 +51,8 @@ class Piece:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of Arrow memory."""
-        return int(self.batch.nbytes)
+        """Bytes of Arrow memory that the rows take without dictionaries."""
+        return sum(_plain_bytes(column) for column in self.batch.columns)
 
 
 @dataclass(slots=True)
@@ -63,6 +64,7 @@ class Candidate:
         stat: of it when it was opened; it must not change before it is copied.
         metadata: its footer.
         plan: how its rows are read.
+        repeating: text columns that are read with their dictionaries.
         refused: a row was not to stay as it is, or the footer says what is not so: the file is written anew.
         waiting: rows that have passed, and wait for the others.
 
@@ -72,6 +74,7 @@ class Candidate:
     stat: os.stat_result
     metadata: pq.FileMetaData
     plan: Plan
+    repeating: list[str] = field(default_factory=list)
     refused: bool = False
     waiting: int = 0
     # Nulls that each piece was seen to have, by group and column.
@@ -80,7 +83,13 @@ class Candidate:
     def pieces(self) -> Iterator[tuple[int, Piece]]:
         """Read the file: yield the number of each piece's first row, and the piece."""
         row = 1
-        with pq.ParquetFile(self.path, metadata=self.metadata, pre_buffer=False, buffer_size=BUFFER_BYTES) as file:
+        with pq.ParquetFile(
+            self.path,
+            metadata=self.metadata,
+            read_dictionary=self.repeating,
+            pre_buffer=False,
+            buffer_size=BUFFER_BYTES,
+        ) as file:
             for group in range(file.num_row_groups):
                 for batch in file.iter_batches(PIECE_ROWS, row_groups=[group]):
                     batch.validate(full=True)
@@ -88,12 +97,16 @@ class Candidate:
                     row += batch.num_rows
 
     def compare(self, group: int, batch: pa.RecordBatch) -> None:
-        """Compare rows with what the footer says of their row group: readers leave out what it excludes."""
+        """Compare rows with what the footer says of their row group: readers leave out what it excludes.
+
+        Workers call this side by side; `refused` is only ever set.
+        """
         said = self.metadata.row_group(group)
         nulls = []
         for index, column in enumerate(batch.columns):
             nulls.append(column.null_count)
-            self.refused = self.refused or not _is_within(column, said.column(index).statistics)
+            if not _is_within(column, said.column(index).statistics):
+                self.refused = True
         self._nulls.append((group, nulls))
 
     def passes(self, staged: Staged) -> bool:
@@ -103,14 +116,18 @@ class Candidate:
             staged: the rows after all checks.
 
         """
-        self.refused = (
-            self.refused
-            or staged.accepted.num_rows < staged.count
-            or bool(staged.marks or staged.coercions or staged.unknown)
+        if (
+            staged.accepted.num_rows < staged.count
+            or staged.marks
+            or staged.coercions
+            or staged.unknown
             or (self.waiting + staged.count == self.metadata.num_rows and not self._counts_agree())
-        )
-        self.waiting += 0 if self.refused else staged.count
-        return not self.refused
+        ):
+            self.refused = True
+        if self.refused:
+            return False
+        self.waiting += staged.count
+        return True
 
     def _counts_agree(self) -> bool:
         found = [[0] * self.metadata.num_columns for _ in range(self.metadata.num_row_groups)]
@@ -118,6 +135,10 @@ class Candidate:
             found[group] = [a + b for a, b in zip(found[group], nulls, strict=True)]
         said = (self.metadata.row_group(group) for group in range(self.metadata.num_row_groups))
         return found == [[g.column(i).statistics.null_count for i in range(g.num_columns)] for g in said]
+
+    def written(self, rows: pa.RecordBatch) -> pa.RecordBatch:
+        """Return accepted rows as they are written: without dictionaries."""
+        return pa.RecordBatch.from_arrays([plain(c) for c in rows.columns], names=rows.schema.names)
 
     @property
     def complete(self) -> bool:
@@ -166,11 +187,24 @@ def _same(stat: os.stat_result) -> tuple[int, int, int, int]:
     return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
+def _plain_bytes(column: pa.Array) -> int:
+    if not pa.types.is_dictionary(column.type):
+        return int(column.nbytes)
+    lengths = pc.binary_length(column.dictionary).take(column.indices)
+    # An index takes as much as an offset would, of which Arrow counts one for each value.
+    return int(column.indices.nbytes + (pc.sum(lengths).as_py() or 0))
+
+
 def _is_within(column: pa.Array, said: pq.Statistics) -> bool:
     if not said.has_min_max or column.null_count == len(column):
         return True
-    found = pc.min_max(column)
+    values = column.dictionary if pa.types.is_dictionary(column.type) else column
     try:
-        return bool(said.min <= found["min"].as_py() and found["max"].as_py() <= said.max)
-    except (TypeError, ValueError, OverflowError):  # what Python cannot hold, half a character among it
+        least, most = pa.scalar(said.min, values.type), pa.scalar(said.max, values.type)
+    except (TypeError, ValueError, OverflowError, pa.ArrowException):  # no values of the type, half a character say
         return False
+    if pa.types.is_string(values.type) or pa.types.is_binary(values.type):
+        # To look for what is beyond costs a quarter of looking for the extremes.
+        return not (pc.any(pc.less(values, least)).as_py() or pc.any(pc.greater(values, most)).as_py())
+    found = pc.min_max(values).as_py()
+    return bool(least.as_py() <= found["min"] and found["max"] <= most.as_py())

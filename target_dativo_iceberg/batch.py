@@ -212,4 +212,25 @@ def read_arrow(plan: Plan, batch: pa.RecordBatch) -> Typed:
     return Typed(found.batch, found.findings, found.unknown, _coercions(plan.declared.fields, columns, found, None))
 
 
-__all__ = ["Plan", "Typed", "read", "read_arrow", "read_slowly"]
+def read_exactly(plan: Plan, batch: pa.RecordBatch) -> pa.RecordBatch | None:
+    """Read a batch whose values are the contract's as they are; None when one of them may not be.
+
+    Args:
+        plan: how it is read.
+        batch: its columns are those of the contract, of the contract's types; texts may have a dictionary.
+
+    """
+    arrays = []
+    for f in plan.declared.fields:
+        column = batch.column(f.name)
+        if pa.types.is_dictionary(column.type):
+            arrays.append(column)
+            continue
+        array, unsure = cast(column, f.type)
+        if unsure is not None or counted(column, f.type):
+            return None
+        arrays.append(array)
+    return pa.RecordBatch.from_arrays(arrays, names=plan.schema.names)
+
+
+__all__ = ["Plan", "Typed", "read", "read_arrow", "read_exactly", "read_slowly"]

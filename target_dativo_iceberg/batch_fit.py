@@ -25,18 +25,18 @@ _MOST_BYTES = 512 << 20
 _CODECS = {"ZSTD", "SNAPPY", "GZIP", "LZ4", "LZ4_RAW"}
 # What every reader of Iceberg tables knows; the vectorised ones among them know no others.
 _ENCODINGS = {"PLAIN", "PLAIN_DICTIONARY", "RLE", "RLE_DICTIONARY", "BIT_PACKED"}
+_INDEX_BYTES = 3
 _MIB = 1 << 20
 
 
 def takes_files(stream: Stream) -> bool:
     """Whether the settings and the contract of a stream let its table have files as they are."""
-    settings, privacy = stream.settings, stream.privacy
+    settings = stream.settings
     return (
         settings.adopt_batch_files
         and settings.load_method == "append-only"
         and not settings.add_record_metadata
-        and privacy.clear.fields == privacy.contract.fields
-        and not privacy.hidden
+        and stream.privacy.changes_nothing
     )
 
 
@@ -77,7 +77,31 @@ def _candidate(path: Path, stream: Stream) -> Candidate:
         schema, metadata = file.schema_arrow, file.metadata
     _check_columns(schema, stream)
     _check_groups(metadata, compressed=stream.settings.compression != "none")
-    return Candidate(path, stat, metadata, stream.batch_plan)
+    return Candidate(path, stat, metadata, stream.batch_plan, _repeating(schema, metadata, stream))
+
+
+def _repeating(schema: pa.Schema, metadata: pq.FileMetaData, stream: Stream) -> list[str]:
+    """Return the text columns that are checked by their dictionaries: each value once.
+
+    A column that is looked at in order, as a key or by an aggregate check, is not among them.
+    """
+    if stream.ordered.measures:
+        return []
+    kinds = {f.name: f.type.kind for f in stream.contract.fields}
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    return [
+        name
+        for index, name in enumerate(schema.names)
+        if kinds[name] is Kind.STRING
+        and name not in stream.ordered.key_columns
+        and all(_has_dictionary(group.column(index)) for group in groups)
+    ]
+
+
+def _has_dictionary(chunk: pq.ColumnChunkMetaData) -> bool:
+    """Whether most values of a text column take no more bytes than their number in a dictionary."""
+    small = chunk.total_uncompressed_size <= _INDEX_BYTES * chunk.num_values
+    return bool(small and chunk.has_dictionary_page)
 
 
 def _check_columns(schema: pa.Schema, stream: Stream) -> None:

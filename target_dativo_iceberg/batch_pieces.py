@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from target_dativo_iceberg.adoption import Piece
+from target_dativo_iceberg.batch import read_exactly
 from target_dativo_iceberg.messages import Records
-from target_dativo_iceberg.stage import Staged, stage, stage_arrow
+from target_dativo_iceberg.stage import Source, Staged, stage, stage_arrow
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -52,6 +53,9 @@ def submit(
 def _stage_piece(
     plan: Plan, judge: Judge, piece: Piece, first_row: int, name: str, privacy: Privacy, *, seals: bool
 ) -> Staged:
-    """Stage rows of a file that may be adopted."""
+    """Stage rows of a file that may be adopted: as a whole if they are what they should be, else like any others."""
     piece.of.compare(piece.group, piece.batch)
+    rows = read_exactly(plan, piece.batch)
+    if rows is not None and judge.passes(rows):
+        return Staged(rows.num_rows, rows, Source(None, piece.batch, first_row, bare=True, privacy=privacy, file=name))
     return stage_arrow(plan, judge, piece.batch, first_row, name, privacy, seals=seals)

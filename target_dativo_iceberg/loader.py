@@ -321,7 +321,7 @@ class Loader:
             return
         if file is not None and file.waiting:
             epoch.write_again(name, file.passed())
-        epoch.add(name, staged.accepted)
+        epoch.add(name, staged.accepted if file is None else file.written(staged.accepted))
 
     # ---- epochs ----
 

@@ -230,6 +230,16 @@ class Ordered:
         """Whether rows must come here, in order, before they are protected."""
         return bool(self._unique) or bool(self._clear) or bool(self._sealed)
 
+    @property
+    def measures(self) -> bool:
+        """Whether aggregate checks look at the rows."""
+        return bool(self._clear) or bool(self._sealed)
+
+    @property
+    def key_columns(self) -> frozenset[str]:
+        """Columns whose values are looked at in order."""
+        return frozenset(column.partition(".")[0] for columns, _ in self._unique.keys for column in columns)
+
     def _no_keys_yet(self, privacy: Privacy) -> Uniqueness:
         """Look for keys among rows in the clear, or as the table has them when they are compared with its own."""
         contract = privacy.contract if self._scope == "table" else privacy.clear

@@ -23,6 +23,7 @@ STREAM = {
             "x": {"type": "number"},
             "s": {"type": ["string", "null"], "maxLength": 30},
             "at": {"type": ["string", "null"], "format": "date-time"},
+            "k": {"type": ["string", "null"]},
         }
     },
     "key_properties": ["id"],
@@ -40,11 +41,12 @@ schema:
       - {name: x, logicalType: number, required: true}
       - {name: s, id: text, logicalType: string, logicalTypeOptions: {maxLength: 30}}
       - {name: at, logicalType: timestamp}
+      - {name: k, logicalType: string, logicalTypeOptions: {pattern: "^[a-z]{2}$"}}
 """
 
 
 def made(rows: int = ROWS, first: int = 0) -> pa.Table:
-    """Rows that do not compress, the columns in another order than the table's."""
+    """Rows of which most do not compress, the columns in another order than the table's."""
     ids = pa.array(range(first, first + rows), pa.int64())
     even = pc.equal(pc.bit_wise_and(ids, 1), 0)
     return pa.table(
@@ -53,6 +55,7 @@ def made(rows: int = ROWS, first: int = 0) -> pa.Table:
             "at": pc.add(ids, 1_700_000_000_000_000).cast(pa.timestamp("us", "UTC")),
             "x": pc.random(rows, initializer=first),
             "id": ids,
+            "k": pa.array(["aa", "bb", None, "dd"]).take(pc.bit_wise_and(ids, 3)),
         }
     )
 
@@ -109,4 +112,4 @@ def are_adopted(target: Target, *sources: Path) -> bool:
 
 def in_order(*parts: pa.Table) -> tuple[Any, ...]:
     """Rows by id, in the columns of the table."""
-    return tuple(pa.concat_tables(parts).sort_by("id").select(["id", "x", "s", "at"]).to_pylist())
+    return tuple(pa.concat_tables(parts).sort_by("id").select(["id", "x", "s", "at", "k"]).to_pylist())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from target_dativo_iceberg import adopted_files
 from target_dativo_iceberg.adopted_files import adopted
 from target_dativo_iceberg.adoption import Candidate
 from target_dativo_iceberg.batch import Plan
@@ -88,7 +90,7 @@ def test_rows_of_adopted_files_are_merged_and_put_together(
     assert main(["--config", str(config), "--step", "compact", "--min-files", "2"]) == 0
     assert len(files_of(target)) == 1
     want = [dict(row) for row in in_order(one, made(first=ROWS))]
-    want[7] |= {"x": 0.5, "s": "merged", "at": None}
+    want[7] |= {"x": 0.5, "s": "merged", "at": None, "k": None}
     assert tables.rows("a", "id") == want
 
 
@@ -115,6 +117,27 @@ def test_a_file_that_changes_while_it_is_loaded_is_refused(target: Target, one: 
         with pytest.raises(InputError, match=r"one\.parquet was changed or deleted while it was loaded"):
             adopted(store.file_target(destination, "p"), candidate)
     assert set(files_of(target)[0].parent.iterdir()) == before
+
+
+@pytest.mark.parametrize("how", ["across file systems", "to an object store"])
+def test_a_copy_is_whole_where_the_file_system_cannot_make_it(
+    target: Target, one: pa.Table, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    path = target.folder / "one.parquet"
+    if how == "across file systems":
+
+        def refuse(*_: Any) -> int:
+            raise OSError(errno.EXDEV, "other file system")
+
+        monkeypatch.setattr("os.copy_file_range", refuse)
+    else:
+        monkeypatch.setattr(adopted_files, "_local", lambda *_: None)
+    store = open_store(parse({"warehouse": str(target.warehouse)}))
+    destination = store.destination(("default", "a"), _contract(target), None)
+    candidate = Candidate(path, path.stat(), pq.read_metadata(path), Plan(_contract(target), {}, bare=True))
+    made_now = adopted(store.file_target(destination, "p"), candidate)
+    (before,) = files_of(target)
+    assert Path(made_now.file_path.removeprefix("file://")).read_bytes() == before.read_bytes()
 
 
 def _contract(target: Target) -> Any:

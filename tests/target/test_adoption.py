@@ -96,7 +96,7 @@ def test_narrower_numbers_are_read_as_the_wider_ones_of_the_table(target: Target
 
 def test_files_with_the_field_ids_of_the_table_are_adopted(target: Target, tables: Tables) -> None:
     path = target.folder / "one.parquet"
-    ids = {"id": 1, "x": 2, "s": 3, "at": 4}
+    ids = {"id": 1, "x": 2, "s": 3, "at": 4, "k": 5}
     fields = [f.with_metadata({"PARQUET:field_id": str(ids[f.name])}) for f in made().schema]
     pq.write_table(made().cast(pa.schema(fields)), path)
     load_files(target, path)
@@ -128,55 +128,72 @@ def _lying(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-size] + other.getvalue()[-size:])
 
 
-_UNFIT: dict[str, tuple[pa.Table, dict[str, Any], dict[str, Any]]] = {
-    "nanoseconds": (_replaced("at", lambda c: c.cast(pa.timestamp("ns", "UTC"))), {}, {}),
-    "no zone": (_replaced("at", lambda c: c.cast(pa.timestamp("us"))), {}, {}),
-    "dictionary": (_replaced("s", lambda c: c.dictionary_encode()), {}, {}),
-    "numbers as texts": (_replaced("x", lambda c: c.cast(pa.string())), {}, {}),
-    "int96": (made(), {"use_deprecated_int96_timestamps": True}, {}),
-    "a column more": (made().append_column("more", pa.nulls(ROWS, pa.int64())), {}, {}),
-    "a column less": (made().drop_columns(["at"]), {}, {}),
-    "other field ids": (_with_other_ids(), {}, {}),
-    "not compressed": (made(), {"compression": "none"}, {}),
-    "no statistics": (made(), {"write_statistics": False}, {}),
-    "encodings that few read": (
+# Files, how they are written, and why they are no data files as they are.
+_UNFIT: dict[str, tuple[pa.Table, dict[str, Any], str]] = {
+    "nanoseconds": (_replaced("at", lambda c: c.cast(pa.timestamp("ns", "UTC"))), {}, "'at' is not of the contract's"),
+    "no zone": (_replaced("at", lambda c: c.cast(pa.timestamp("us"))), {}, "'at' is not of the contract's type"),
+    "int96": (made(), {"use_deprecated_int96_timestamps": True}, "'at' is not of the contract's type"),
+    "dictionary": (_replaced("s", lambda c: c.dictionary_encode()), {}, "'s' is not of the contract's type"),
+    "numbers as texts": (_replaced("x", lambda c: c.cast(pa.string())), {}, "'x' is not of the contract's type"),
+    "a column more": (made().append_column("more", pa.nulls(ROWS, pa.int64())), {}, "has not the columns"),
+    "a column less": (made().drop_columns(["at"]), {}, "has not the columns"),
+    "other field ids": (_with_other_ids(), {}, "a column has another field id"),
+    "not compressed": (made(), {"compression": "none"}, "is not compressed"),
+    "no statistics": (made(), {"write_statistics": False}, "no statistics"),
+    "encodings": (
         made(),
         {"use_dictionary": False, "column_encoding": {"id": "DELTA_BINARY_PACKED"}},
-        {},
+        "encodings that not every reader knows",
     ),
-    "small row groups": (made(), {"row_group_size": 5_000}, {}),
-    "small": (made(), {}, {"target_file_size_mb": 5}),
-    "large": (made(400_000), {}, {}),
-    "partitioned": (made(), {}, {"partition_by": ["bucket[2](id)"]}),
-    "a date to be added": (made(), {}, {"partition_by": ["ingest_date"]}),
-    "sorted": (made(), {}, {"sort_by": ["id desc"]}),
-    "record metadata": (made(), {}, {"add_record_metadata": True}),
-    "merged by key": (made(), {}, {"load_method": "upsert"}),
-    "protected": (made(), {}, {"privacy": {"rules": [{"match": {"path": "s"}, "action": "partial:1"}]}}),
-    "mapped": (made(), {}, {"stream_maps": {"a": {"x": "x"}}}),
+    "small row groups": (made(), {"row_group_size": 5_000}, "row groups are small"),
+    "small": (made().slice(0, 9_000), {}, "its size is under 25%"),
+    "large": (made(150_000), {}, "its size is over 200%"),
+}
+_UNFIT_SETTINGS: dict[str, dict[str, Any]] = {
+    "partitioned": {"partition_by": ["bucket[2](id)"]},
+    "a date to be added": {"partition_by": ["ingest_date"]},
+    "sorted": {"sort_by": ["id desc"]},
+    "record metadata": {"add_record_metadata": True},
+    "merged by key": {"load_method": "upsert"},
+    "protected": {"privacy": {"rules": [{"match": {"path": "s"}, "action": "partial:1"}]}},
+    "mapped": {"stream_maps": {"a": {"x": "x"}}},
 }
 
 
-@pytest.mark.parametrize("why", _UNFIT)
-def test_a_file_that_does_not_fit_is_written_anew(target: Target, tables: Tables, why: str) -> None:
-    rows, writing, settings = _UNFIT[why]
+def test_files_that_do_not_fit_are_written_anew(target: Target, tables: Tables) -> None:
+    paths = []
+    for name, (rows, writing, _) in _UNFIT.items():
+        paths.append(target.folder / f"{name}.parquet")
+        pq.write_table(rows, paths[-1], **writing)
+    ended = load_files(target, *paths)
+    assert [why for _, _, why in _UNFIT.values() if why not in ended.log] == []
+    files = files_of(target)
+    assert [path.name for path in paths if any(is_copy(file, path) for file in files)] == []
+    count = sum(rows.num_rows for rows, _, _ in _UNFIT.values())
+    ids = sum(pc.sum(rows.column("id")).as_py() for rows, _, _ in _UNFIT.values())
+    texts = sum(rows.num_rows - rows.column("k").null_count for rows, _, _ in _UNFIT.values())
+    assert tables.sql("SELECT count(*), sum(id), count(k), count(x) FROM {a}") == [(count, ids, texts, count)]
+
+
+@pytest.mark.parametrize("why", _UNFIT_SETTINGS)
+def test_a_file_is_written_anew_where_its_table_takes_none(target: Target, tables: Tables, why: str) -> None:
     path = target.folder / "one.parquet"
-    pq.write_table(rows, path, **writing)
-    load_files(target, path, **settings)
+    pq.write_table(made(), path)
+    load_files(target, path, **_UNFIT_SETTINGS[why])
     assert not any(is_copy(file, path) for file in files_of(target))
     found = tables.sql("SELECT count(*), sum(id), min(id), max(id) FROM {a}")
-    count = rows.num_rows
-    assert found == [(count, count * (count - 1) // 2, 0, count - 1)]
+    assert found == [(ROWS, ROWS * (ROWS - 1) // 2, 0, ROWS - 1)]
 
 
 @pytest.mark.parametrize(
     ("spoilt", "away"),
     [
         (_replaced("s", lambda c: pc.if_else(pc.equal(made()["id"], ROWS - 2), "x" * 31, c)), 1),
+        (_replaced("k", lambda c: pc.if_else(pc.equal(made()["id"], ROWS - 2), "CC", c)), 1),
         (_replaced("id", lambda c: pc.if_else(pc.equal(c, ROWS - 1), None, c)), 1),
         (_replaced("id", lambda c: pc.if_else(pc.equal(c, ROWS - 1), 0, c)), 1),
     ],
-    ids=["a rule", "a null", "a repeated key"],
+    ids=["a rule", "a rule on what repeats", "a null", "a repeated key"],
 )
 def test_one_bad_row_has_all_the_others_written_anew(
     target: Target, tables: Tables, spoilt: pa.Table, away: int

@@ -83,6 +83,11 @@ class Privacy:
             return batch
         return pa.RecordBatch.from_arrays(self._members.columns(batch.columns), schema=arrow_schema(self.contract))
 
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether accepted rows stay as they are."""
+        return self._members.unchanged
+
     def apply_record(self, record: bytes) -> bytes:
         """Return the JSON text of a rejected record with its protected values hidden, valid JSON in every case.
 

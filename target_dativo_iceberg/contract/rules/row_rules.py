@@ -216,6 +216,17 @@ def _length(type_: Type) -> Test:
     return pc.utf8_length if type_.kind is Kind.STRING else pc.binary_length  # type: ignore[no-any-return]
 
 
+def _longest(argument: Any, type_: Type) -> Test:
+    """Text has as many bytes as characters or more, and bytes are counted at a tenth of the cost."""
+    longer, limit = _sized(pc.greater, _length)(argument, type_), int(argument)
+
+    def test(column: pa.Array) -> pa.Array:
+        most = pc.max(pc.binary_length(column)).as_py()
+        return pa.repeat(pa.scalar(value=False), len(column)) if most is None or most <= limit else longer(column)
+
+    return test
+
+
 def _items(type_: Type) -> Test:
     _needs(type_, Kind.LIST)
     return pc.list_value_length  # type: ignore[no-any-return]
@@ -270,7 +281,7 @@ _TESTS: Mapping[RuleKind, Callable[[Any, Type], Test | None]] = {
     RuleKind.EXCLUSIVE_MAXIMUM: _bound(pc.greater_equal, ROUND_CEILING, lower=False),
     RuleKind.MULTIPLE_OF: _multiple_of,
     RuleKind.MIN_LENGTH: _sized(pc.less, _length),
-    RuleKind.MAX_LENGTH: _sized(pc.greater, _length),
+    RuleKind.MAX_LENGTH: _longest,
     RuleKind.PATTERN: _pattern,
     RuleKind.FORMAT: _format,
     RuleKind.MIN_ITEMS: _sized(pc.less, _items),

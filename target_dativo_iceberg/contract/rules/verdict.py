@@ -104,6 +104,10 @@ class Judge:
             return Verdict(batch, warnings=warnings)
         return self._sorted(batch, reasons, warnings)
 
+    def passes(self, batch: pa.RecordBatch) -> bool:
+        """Whether no row of a typed batch breaks any rule; columns may have dictionaries."""
+        return not self._checker.broken(batch)
+
     def _without_needless(
         self, deleted_at: pa.Array, reasons: Mapping[int, list[Violation]]
     ) -> dict[int, list[Violation]]:

@@ -113,6 +113,9 @@ def _double(array: pa.Array, type_: Type) -> Cast:
 
 def _decimal(array: pa.Array, type_: Type) -> Cast:
     target = pa.decimal128(type_.precision, type_.scale)
+    largest = Decimal(10**type_.precision - 1).scaleb(-type_.scale, _ALL_DIGITS)
+    if array.type == target and _is_at_most(array, largest):
+        return array, None
     unsure = None
     if _is_written(array, type_):
         values, unsure = cast_text.decimals(array, type_.precision, type_.scale)
@@ -125,9 +128,15 @@ def _decimal(array: pa.Array, type_: Type) -> Cast:
     if pa.types.is_decimal128(values.type):
         values = values.cast(pa.decimal128(_ALL_DIGITS.prec, type_.scale))
     if values.type.precision > type_.precision:
-        largest = pa.scalar(Decimal(10**type_.precision - 1).scaleb(-type_.scale, _ALL_DIGITS), values.type)
-        values, unsure = nulled(values, either(unsure, flagged(pc.greater(pc.abs(values), largest))))
+        most = pa.scalar(largest, values.type)
+        values, unsure = nulled(values, either(unsure, flagged(pc.greater(pc.abs(values), most))))
     return values.cast(target), unsure
+
+
+def _is_at_most(array: pa.Array, largest: Decimal) -> bool:
+    """Whether no number is larger, whatever its sign: to ask for the extremes costs a fifth of looking at each."""
+    found = pc.min_max(array).as_py()
+    return found["min"] is None or (-largest <= found["min"] and found["max"] <= largest)
 
 
 def _rescaled(array: pa.Array, scale: int) -> pa.Array:
@@ -166,6 +175,9 @@ def _date(array: pa.Array, type_: Type) -> Cast:
 
 def _within(values: pa.Array, unsure: pa.BooleanArray | None, first: pa.Scalar, last: pa.Scalar) -> Cast:
     """Years 1 to 9999: what every reader of the table can hold."""
+    found = pc.min_max(values)
+    if found["min"].value is None or (first.value <= found["min"].value and found["max"].value <= last.value):
+        return values, unsure
     outside = flagged(pc.or_(pc.less(values, first), pc.greater(values, last)))
     return nulled(values, either(unsure, outside))
 
