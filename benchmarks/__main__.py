@@ -7,8 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import commits, data, machine, report, suite, through_meltano, upserts
-from benchmarks import adoption, commits, data, machine, report, suite, upserts
+from benchmarks import adoption, commits, data, machine, report, suite, through_meltano, upserts
 from benchmarks.cases import Result
 from benchmarks.readback import Mismatch
 from benchmarks.shapes import SHAPES
