@@ -28,7 +28,7 @@ SHAPE_RECORDS = {
     "nested": (500_000, 50_000),
     "longtext": (100_000, 20_000),
     "decimals": (500_000, 50_000),
-    "interleaved": (MILLION, 50_000),
+    "interleaved": (3 * MILLION, 50_000),
 }
 
 _DIVERTING = ours(
@@ -67,14 +67,14 @@ def full() -> list[Result]:
 
 
 def _ten() -> list[Result]:
-    long, short = data.make("ten", MILLION), data.make("ten", PEER_RECORDS)
+    long, short = data.make("ten", 3 * MILLION), data.make("ten", PEER_RECORDS)
     return alternate(
         "ten",
         [
-            Entry(ours(), long, 5),
+            Entry(ours(), long, 3),
             Entry(ours("no-contract", "without a contract: the SCHEMA message decides", contract_path=None), long, 3),
-            Entry(FLOOR_DUCKDB, long, 5),
-            Entry(FLOOR_ARRO3, long, 5),
+            Entry(FLOOR_DUCKDB, long, 3),
+            Entry(FLOOR_ARRO3, long, 3),
             Entry(PIPE, long, 3),
             Entry(SDK_SINK, short, 3),
             Entry(S3TABLES, short, 2),
@@ -93,7 +93,7 @@ def _shape(shape: str) -> list[Result]:
 
 
 def _ours_only() -> list[Result]:
-    results = [*_rules(), *alternate("bad-1pct", [Entry(_DIVERTING, data.make("ten", MILLION, 0.01), 3)])]
+    results = [*_rules(), *alternate("bad-1pct", [Entry(_DIVERTING, data.make("ten", 3 * MILLION, 0.01), 3)])]
     results += alternate(
         "batch-parquet",
         [
@@ -104,7 +104,7 @@ def _ours_only() -> list[Result]:
             )
         ],
     )
-    results += alternate("memory", [Entry(ours(), data.make("ten", size), 1) for size in (3 * MILLION, 5 * MILLION)])
+    results += alternate("memory", [Entry(ours(), data.make("ten", size), 1) for size in (3 * MILLION, 10 * MILLION)])
     return results
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, cast
 from urllib.parse import unquote, urlsplit
@@ -13,17 +13,26 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from target_dativo_iceberg.adoption import BUFFER_BYTES, PIECE_ROWS, Candidate, Piece
 from target_dativo_iceberg.errors import InputError, SettingsError
 from target_dativo_iceberg.messages import BatchFiles, Records, line_array
 
-_ROWS = 65_536
 _CHUNK = 4 << 20
 
 
 def pieces(
-    message: BatchFiles, roots: Sequence[Path], max_line_bytes: int
-) -> Iterator[tuple[str, int, Records | pa.RecordBatch]]:
+    message: BatchFiles,
+    roots: Sequence[Path],
+    max_line_bytes: int,
+    candidate: Callable[[Path], Candidate | None] = lambda _: None,
+) -> Iterator[tuple[str, int, Records | pa.RecordBatch | Piece]]:
     """Yield the records of a BATCH in pieces, as (file name, number of the piece's first row, piece).
+
+    Args:
+        message: the BATCH.
+        roots: folders whose files may be read.
+        max_line_bytes: longest line of a file of lines.
+        candidate: tells which Parquet files may be adopted; these come as `Piece`.
 
     Raises:
         InputError: a file is outside the allowed folders, missing, or not what its encoding says.
@@ -35,7 +44,11 @@ def pieces(
     for uri in message.manifest:
         path = allowed(uri, roots)
         try:
-            yield from _PIECES[message.format](message, path, max_line_bytes)
+            found = candidate(path) if message.format == "parquet" else None
+            if found is None:
+                yield from _PIECES[message.format](message, path, max_line_bytes)
+            else:
+                yield from ((path.name, row, piece) for row, piece in found.pieces())
         except (OSError, pa.ArrowException, EOFError, zlib.error) as error:
             raise InputError(
                 f"BATCH file {path.name} cannot be read as {message.format} ({type(error).__name__})", "mend the tap"
@@ -99,9 +112,9 @@ def _written(stream: str, lines: pa.BinaryArray, first: int, name: str) -> Recor
 
 
 def _parquet(message: BatchFiles, path: Path, max_line_bytes: int) -> Iterator[tuple[str, int, pa.RecordBatch]]:
-    with pq.ParquetFile(path, pre_buffer=False) as file:
+    with pq.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER_BYTES) as file:
         _refuse_twins(file.schema_arrow.names, path)
-        yield from _numbered(path, file.iter_batches(_ROWS, use_threads=False))
+        yield from _numbered(path, file.iter_batches(PIECE_ROWS))
 
 
 def _arrow(message: BatchFiles, path: Path, max_line_bytes: int) -> Iterator[tuple[str, int, pa.RecordBatch]]:
@@ -120,8 +133,8 @@ def _numbered(path: Path, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[s
     row = 1
     for batch in batches:
         batch.validate(full=True)  # a writer may have put anything in its buffers, half a character among others
-        for start in range(0, batch.num_rows, _ROWS):
-            part = batch.slice(start, _ROWS)
+        for start in range(0, batch.num_rows, PIECE_ROWS):
+            part = batch.slice(start, PIECE_ROWS)
             yield path.name, row, part
             row += part.num_rows
 

@@ -7,64 +7,35 @@ overlap with parsing.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from target_dativo_iceberg import names, quarantine
-from target_dativo_iceberg.errors import ViolationError
+from target_dativo_iceberg import log, names, quarantine
+from target_dativo_iceberg.adoption import UnfitError
+from target_dativo_iceberg.audits import Audit, on_branch, refuse_failed
 from target_dativo_iceberg.journal import Note, no_note
-from target_dativo_iceberg.row_groups import GROUP_BYTES, fills_group
+from target_dativo_iceberg.open_table import Identifier, OpenTable
+from target_dativo_iceberg.row_groups import GROUP_BYTES, fills_group, groups
 from target_dativo_iceberg.schema_changes import schema_changes
 from target_dativo_iceberg.timeline import Span
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from pyiceberg.manifest import DataFile
 
     from target_dativo_iceberg.activation import Activation
-    from target_dativo_iceberg.arranged import Writer
+    from target_dativo_iceberg.adoption import Candidate
     from target_dativo_iceberg.contract.model import Contract
-    from target_dativo_iceberg.publish import Checkpoint, TableChange
+    from target_dativo_iceberg.files import FileTarget
     from target_dativo_iceberg.quarantine import Rejected
     from target_dativo_iceberg.report import StreamReport
-    from target_dativo_iceberg.retirement import Retirement
     from target_dativo_iceberg.settings import Settings
-    from target_dativo_iceberg.table_rows import Rows
-    from target_dativo_iceberg.tables import Destination, Store
-    from target_dativo_iceberg.upsert import Upsert
+    from target_dativo_iceberg.tables import Store
 
-Identifier = tuple[str, ...]
-# Finds problems in the rows of tables.
-Audit = Callable[["Rows"], Sequence[str]]
 # Raises when a table with these properties may not be written.
 TableCheck = Callable[[Mapping[str, str]], None]
 _PATIENCE = 5.0  # seconds
-
-
-@dataclass(slots=True)
-class _Table:
-    """A table in the open epoch. `destination` and what follows it belong to the encoder thread."""
-
-    stream: str
-    identifier: Identifier
-    contract: Contract
-    settings: Settings
-    batches: list[pa.RecordBatch] = field(default_factory=list)
-    rows: int = 0
-    nbytes: int = 0
-    destination: Destination | None = None
-    writer: Writer | None = None
-    upsert: Upsert | None = None
-    activation: Activation | None = None
-    retirement: Retirement | None = None
-    files: list[DataFile] = field(default_factory=list)
-
-    @property
-    def replaces_all(self) -> bool:
-        """Whether its rows replace all that the table has."""
-        return self.settings.load_method == "overwrite"
 
 
 class Epoch:
@@ -86,8 +57,8 @@ class Epoch:
         self._store = store
         self._encoder = encoder
         self.number = number
-        self._tables: dict[Identifier, _Table] = {}
-        self._by_stream: dict[str, _Table] = {}
+        self._tables: dict[Identifier, OpenTable] = {}
+        self._by_stream: dict[str, OpenTable] = {}
         self._tasks: list[Future[None]] = []
         self._buffered = 0
         self._sent = False
@@ -117,7 +88,7 @@ class Epoch:
         """
         table = self._tables.get(identifier)
         if table is None:
-            table = self._tables[identifier] = _Table(stream, identifier, contract, settings or self._settings)
+            table = self._tables[identifier] = OpenTable(stream, identifier, contract, settings or self._settings)
         else:
             self._flush(table)
         table.contract = contract
@@ -131,6 +102,20 @@ class Epoch:
     def add(self, stream: str, batch: pa.RecordBatch) -> None:
         """Take accepted rows of a stream."""
         self._buffer(self._by_stream[stream], batch)
+
+    def takes_files(self, stream: str) -> bool:
+        """Whether a stream's table may take files as they are; yes until it has been seen."""
+        return self._by_stream[stream].takes_files
+
+    def adopt(self, stream: str, candidate: Candidate) -> None:
+        """Take a file whose rows have all been accepted as they are."""
+        table = self._by_stream[stream]
+        self._run(lambda: self._adopt(table, candidate))
+
+    def write_again(self, stream: str, rows: Iterable[pa.RecordBatch]) -> None:
+        """Take accepted rows that are read only when they are written."""
+        table = self._by_stream[stream]
+        self._run(lambda: self._write_all(table, rows))
 
     def activate(self, stream: str, activation: Activation) -> None:
         """Have rows of older versions of a stream retired in this epoch; the highest version counts."""
@@ -149,7 +134,7 @@ class Epoch:
         rows = quarantine.rows(self._settings.run_id, stream, good.contract, rejected)
         self._buffer(self._tables[identifier], rows)
 
-    def _buffer(self, table: _Table, batch: pa.RecordBatch) -> None:
+    def _buffer(self, table: OpenTable, batch: pa.RecordBatch) -> None:
         """Hold rows until they fill a row group, or until all tables together hold too much."""
         if batch.num_rows == 0:
             return
@@ -162,7 +147,7 @@ class Epoch:
         while self._buffered > 2 * GROUP_BYTES:
             self._flush(max(self._tables.values(), key=lambda t: t.nbytes))
 
-    def _flush(self, table: _Table) -> None:
+    def _flush(self, table: OpenTable) -> None:
         """Send buffered rows to the encoder, waiting for the group before: at most one waits while one is written."""
         if not table.batches:
             return
@@ -183,7 +168,7 @@ class Epoch:
 
     # ---- on the encoder thread ----
 
-    def _resolve(self, table: _Table, contract: Contract, check: TableCheck | None) -> None:
+    def _resolve(self, table: OpenTable, contract: Contract, check: TableCheck | None) -> None:
         if table.writer is not None:
             table.files += table.writer.finish()
             table.writer = None
@@ -192,26 +177,46 @@ class Epoch:
         table.destination = store.destination(table.identifier, contract, table.destination, table.settings)
         if first and check is not None and not table.destination.creates:
             check(table.destination.table.properties)
+        from target_dativo_iceberg.adopted_files import takes_files  # noqa: PLC0415 - PyIceberg loads on this thread
+
+        table.takes_files = takes_files(self._target(table))
         if table.settings.load_method == "upsert":
             from target_dativo_iceberg.upsert import Upsert  # noqa: PLC0415 - PyIceberg loads on this thread
 
             table.upsert = table.upsert or Upsert(store.waiting.limit)
             table.upsert.bind(table.destination)
 
-    def _write(self, table: _Table, batches: Sequence[pa.RecordBatch]) -> None:
+    def _write(self, table: OpenTable, batches: Sequence[pa.RecordBatch]) -> None:
         from target_dativo_iceberg.arranged import writer_of  # noqa: PLC0415 - PyIceberg loads on this thread
 
-        assert table.destination is not None
         if table.upsert is not None:
             table.upsert.write(batches)
             return
         if table.writer is None:
-            prefix = names.file_prefix(self._settings.run_id, self.number)
-            store = self._store.result()
-            table.writer = writer_of(store.file_target(table.destination, prefix), store.waiting)
+            table.writer = writer_of(self._target(table), self._store.result().waiting)
         table.writer.write(batches)
 
-    def _finish(self, table: _Table) -> None:
+    def _adopt(self, table: OpenTable, candidate: Candidate) -> None:
+        from target_dativo_iceberg.adopted_files import adopted  # noqa: PLC0415 - PyIceberg loads on this thread
+
+        try:
+            table.files.append(adopted(self._target(table), candidate))
+        except UnfitError as error:
+            log.once(f"stream '{table.stream}': BATCH files are written anew: {error}", level="info")
+            self._write_all(table, candidate.passed())
+        else:
+            log.once(f"stream '{table.stream}': BATCH files that fit the table are adopted as they are", level="info")
+
+    def _write_all(self, table: OpenTable, rows: Iterable[pa.RecordBatch]) -> None:
+        for group in groups(rows):
+            self._write(table, group)
+
+    def _target(self, table: OpenTable) -> FileTarget:
+        assert table.destination is not None
+        prefix = names.file_prefix(self._settings.run_id, self.number)
+        return self._store.result().file_target(table.destination, prefix)
+
+    def _finish(self, table: OpenTable) -> None:
         if table.writer is not None:
             table.files += table.writer.finish()
             table.writer = None
@@ -284,7 +289,7 @@ class Epoch:
             )
             for t in self._tables.values()
             if t.destination is not None
-            and (_has_rows(t) or t.destination.creates or t.destination.evolves or _has_older(store, t, checkpoint))
+            and (t.has_rows or t.destination.creates or t.destination.evolves or t.has_older(store, checkpoint))
         ]
         if not changes:
             return {}
@@ -293,16 +298,16 @@ class Epoch:
             from target_dativo_iceberg import audited  # noqa: PLC0415 - only for Nessie
 
             self._sent = True
-            audit = audited.all_of(audited.row_counts(changes), *(_on_branch(a) for a in audits))
+            audit = audited.all_of(audited.row_counts(changes), *(on_branch(a) for a in audits))
             return audited.publish_audited(store, settings, changes, checkpoint, audit)
         if audits:
-            _refuse_failed(audits, store, publish.settled(store, changes, checkpoint))
+            refuse_failed(audits, store, publish.settled(store, changes, checkpoint))
         return publish.publish(store, changes, checkpoint, self._sends)
 
     def _sends(self) -> None:
         self._sent = True
 
-    def _summary(self, table: _Table, counts: Mapping[str, StreamReport]) -> dict[str, str]:
+    def _summary(self, table: OpenTable, counts: Mapping[str, StreamReport]) -> dict[str, str]:
         settings, stream = self._settings, counts.get(table.stream)
         summary = {
             "dativo.run-id": settings.run_id,
@@ -316,7 +321,7 @@ class Epoch:
         }
         return {k: v for k, v in summary.items() if v}
 
-    def _enter(self, table: _Table, counts: Mapping[str, StreamReport], snapshots: Mapping[str, int]) -> None:
+    def _enter(self, table: OpenTable, counts: Mapping[str, StreamReport], snapshots: Mapping[str, int]) -> None:
         stream = counts.get(table.stream)
         if stream is None:
             return
@@ -343,49 +348,4 @@ class Epoch:
         if self._sent:
             return
         for table in self._tables.values():
-            if table.writer is not None:
-                table.writer.discard()
-            if table.upsert is not None and table.destination is not None:
-                table.upsert.discard(table.destination)
-            if table.retirement is not None:
-                table.retirement.discard()
-            if table.destination is not None:
-                for file in table.files:
-                    _delete(table.destination, file.file_path)
-
-
-def _has_rows(table: _Table) -> bool:
-    return bool(table.files) or table.replaces_all or (table.upsert is not None and table.upsert.rows > 0)
-
-
-def _has_older(store: Store, table: _Table, checkpoint: Checkpoint) -> bool:
-    """Whether rows of older versions are to leave a table that gets none."""
-    from target_dativo_iceberg import publish  # noqa: PLC0415 - PyIceberg loads on this thread
-
-    if table.activation is None or table.destination is None:
-        return False
-    change = publish.TableChange(table.destination, upsert=table.upsert, retirement=table.retirement)
-    return bool(publish.settled(store, [change], checkpoint)[0].removes)
-
-
-def _on_branch(audit: Audit) -> Callable[[Store], Sequence[str]]:
-    from target_dativo_iceberg.table_rows import published  # noqa: PLC0415 - PyIceberg loads on this thread
-
-    return lambda store: audit(published(store))
-
-
-def _refuse_failed(audits: Sequence[Audit], store: Store, changes: Sequence[TableChange]) -> None:
-    """Audit tables before anything is published."""
-    from target_dativo_iceberg.table_rows import about_to_be  # noqa: PLC0415 - PyIceberg loads on this thread
-
-    rows = about_to_be(store, changes)
-    problems = [problem for audit in audits for problem in audit(rows)]
-    if problems:
-        raise ViolationError(f"the audit failed: {'; '.join(problems)}", "mend the data or the contract")
-
-
-def _delete(destination: Destination, path: str) -> None:
-    try:
-        destination.table.io.delete(path)
-    except OSError:
-        return
+            table.discard()

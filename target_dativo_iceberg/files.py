@@ -156,9 +156,41 @@ class FileForm:
         name = f"{self.target.prefix}-{next(self._numbers):05d}.parquet"
         return self.target.locations.new_data_location(name, place if place.path else None)  # type: ignore[arg-type]
 
-    def statistics(self, metadata: pq.FileMetaData) -> dict[str, Any]:
-        """Return what the manifest says of a file's columns."""
-        return data_file_statistics_from_parquet_metadata(metadata, self._plan, self._paths).to_serialized_dict()
+    def data_file(self, path: str, size: int, metadata: pq.FileMetaData, place: PartitionPlace) -> DataFile:
+        """Return what the manifest says of a file.
+
+        Args:
+            path: of the file.
+            size: of it, bytes.
+            metadata: its footer.
+            place: its partition.
+
+        Raises:
+            ValueError: the footer says of a column what is no value of its type.
+
+        """
+        order = self.target.order
+        statistics = data_file_statistics_from_parquet_metadata(metadata, self._plan, self._paths)
+        file = DataFile.from_args(
+            content=DataFileContent.DATA,
+            file_path=path,
+            file_format=FileFormat.PARQUET,
+            partition=place.record,
+            file_size_in_bytes=size,
+            sort_order_id=order.order_id if order else None,
+            equality_ids=None,
+            key_metadata=None,
+            **statistics.to_serialized_dict(),
+        )
+        # It is no field of a manifest entry: the manifest as a whole is of one spec.
+        file.spec_id = self.target.spec.spec_id
+        return file
+
+    def parquet(self) -> pq.ParquetSchema:
+        """Return the schema that the files have as Parquet."""
+        with pq.ParquetWriter(pa.BufferOutputStream(), self.arrow, store_decimal_as_integer=True) as writer:
+            pass
+        return writer.writer.metadata.schema
 
 
 class FileWriter:
@@ -200,7 +232,7 @@ class FileWriter:
 
         """
         size, rows = table.nbytes if nbytes is None else nbytes, int(table.num_rows)
-        with _store_errors(f"writing a data file of table {self._target.table}"):
+        with writing_errors(f"writing a data file of table {self._target.table}"):
             row = 0
             while row < table.num_rows or row == 0:
                 if self._open is None:
@@ -216,7 +248,7 @@ class FileWriter:
 
     def finish(self) -> list[DataFile]:
         """Close the open file and return all data files of the epoch."""
-        with _store_errors(f"closing a data file of table {self._target.table}"):
+        with writing_errors(f"closing a data file of table {self._target.table}"):
             self._close()
         return self.files
 
@@ -248,25 +280,12 @@ class FileWriter:
     def _close(self) -> None:
         if self._open is None:
             return
-        opened, order = self._open, self._target.order
+        opened = self._open
         opened.writer.close()
         metadata = opened.writer.writer.metadata
         size = opened.sink.tell()
         opened.sink.close()
-        file = DataFile.from_args(
-            content=DataFileContent.DATA,
-            file_path=opened.output.location,
-            file_format=FileFormat.PARQUET,
-            partition=self._place.record,
-            file_size_in_bytes=size,
-            sort_order_id=order.order_id if order else None,
-            equality_ids=None,
-            key_metadata=None,
-            **self._form.statistics(metadata),
-        )
-        # It is no field of a manifest entry: the manifest as a whole is of one spec.
-        file.spec_id = self._target.spec.spec_id
-        self.files.append(file)
+        self.files.append(self._form.data_file(opened.output.location, size, metadata, self._place))
         self._open = None
 
 
@@ -294,7 +313,8 @@ class _OpenFile:
 
 
 @contextlib.contextmanager
-def _store_errors(doing: str) -> Any:
+def writing_errors(doing: str) -> Any:
+    """Raise what a file store refuses as StoreError."""
     try:
         yield
     except OSError as error:

@@ -7,32 +7,29 @@ and talks to the catalog; the thread that reads is the one that publishes and pr
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-import pyarrow as pa
-
-from target_dativo_iceberg import log
+from target_dativo_iceberg import batch_pieces, log
 from target_dativo_iceberg.activation import Activation
 from target_dativo_iceberg.batch_files import pieces, root_paths
+from target_dativo_iceberg.batch_fit import chosen, takes_files
 from target_dativo_iceberg.completion import Completion
 from target_dativo_iceberg.epoch import Epoch
 from target_dativo_iceberg.errors import ContractError, InputError, RecordBeforeSchemaError, StoreError
 from target_dativo_iceberg.interrupts import Interrupts
 from target_dativo_iceberg.journal import check_completed, noting
-from target_dativo_iceberg.machine import beginning_threads
+from target_dativo_iceberg.machine import beginning_threads, scratch
 from target_dativo_iceberg.messages import ActivateVersion, BatchFiles, Block, Reader, Records, Schema, State
 from target_dativo_iceberg.opening import fitting_table, learn_keys, opened_store
 from target_dativo_iceberg.position import Position
 from target_dativo_iceberg.progress import Progress
 from target_dativo_iceberg.record_stamp import Stamp, now, run_number
 from target_dativo_iceberg.report import RunReport
-from target_dativo_iceberg.stage import Staged, stage, stage_arrow
+from target_dativo_iceberg.stage import Staged, stage
 from target_dativo_iceberg.streams import Stream, Streams
 from target_dativo_iceberg.tally import Tally
 from target_dativo_iceberg.telemetry.events import StateEmitted
@@ -40,6 +37,7 @@ from target_dativo_iceberg.telemetry.feed import Feed
 from target_dativo_iceberg.workers import Job, Workers
 
 if TYPE_CHECKING:
+    from target_dativo_iceberg.adoption import Candidate
     from target_dativo_iceberg.maps import StreamMaps
     from target_dativo_iceberg.route import Contracts
     from target_dativo_iceberg.settings import Settings
@@ -79,7 +77,7 @@ class Loader:
         self._workers = Workers(max(8 * MIB, (settings.memory_limit_mb - 256) * MIB // 8))
         self._encoder = ThreadPoolExecutor(1, "encoder")
         self._store: Future[Store]
-        self._scratch = _scratch()
+        self._scratch = scratch()
         self._made = Streams(settings, contracts, self._scratch)
         self._streams: dict[str, Stream] = {}
         self._position = Position()
@@ -279,20 +277,19 @@ class Loader:
         for name in [message.stream] if self._maps is None else [s.name for s in self._replaced()]:
             self._completion.began(name, line)
         roots = root_paths(self._settings.batch_roots)
-        for name, row, piece in pieces(message, roots, self._settings.max_line_mb * MIB):
+        for name, row, piece in pieces(message, roots, self._settings.max_line_mb * MIB, self._candidates(stream)):
             if stream is not None:
-                self._stage_piece(stream, piece, row, name)
+                batch_pieces.submit(self._workers, stream, piece, row, name, self._stamp(stream))
+                self._collect()
             elif self._maps is not None:
                 self._stage_mapped(self._maps.batch(message.stream, piece, row, name))
 
-    def _stage_piece(self, stream: Stream, piece: Records | pa.RecordBatch, row: int, name: str) -> None:
-        plan, judge, seals = stream.batch_plan, stream.judge, not stream.ordered
-        about = (stream.privacy, self._stamp(stream))
-        if isinstance(piece, Records):
-            self._workers.submit(stream, piece.nbytes, stage, plan, judge, piece, *about, seals=seals)
-        else:
-            self._workers.submit(stream, piece.nbytes, stage_arrow, plan, judge, piece, row, name, *about, seals=seals)
-        self._collect()
+    def _candidates(self, stream: Stream | None) -> Callable[[Path], Candidate | None]:
+        """Return what tells which files of a stream may be adopted."""
+        if stream is None or not takes_files(stream):
+            return lambda _: None
+        table = self._bound(stream)
+        return lambda path: chosen(stream, path) if table.takes_files(stream.name) else None
 
     # ---- results, in order ----
 
@@ -313,6 +310,17 @@ class Loader:
             self._bind(stream)
         if staged.rejected:
             epoch.quarantine(name, staged.rejected)
+        self._write(epoch, job, staged)
+
+    def _write(self, epoch: Epoch, job: Job, staged: Staged) -> None:
+        """Have accepted rows written, or their file adopted once all of them stay as they are."""
+        name, file = job.stream.name, job.candidate
+        if file is not None and file.passes(staged):
+            if file.complete:
+                epoch.adopt(name, file)
+            return
+        if file is not None and file.waiting:
+            epoch.write_again(name, file.passed())
         epoch.add(name, staged.accepted)
 
     # ---- epochs ----
@@ -386,12 +394,3 @@ def _at_line(number: int) -> Iterator[None]:
         yield
     except (ContractError, InputError) as error:
         raise type(error)(f"line {number}: {error.message}", error.hint) from error
-
-
-def _scratch() -> Path:
-    """Return the folder for what does not fit in memory; it is made, or found unusable, only when it is needed."""
-    try:
-        folder = tempfile.gettempdir()
-    except OSError:  # it tries to write
-        folder = os.curdir
-    return Path(folder) / f"dativo-{os.getpid()}"

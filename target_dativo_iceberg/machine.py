@@ -1,10 +1,13 @@
-"""What the machine refuses, as our errors: memory and threads."""
+"""What the machine refuses, as our errors: memory and threads; and where there is disk for what passes by."""
 
 from __future__ import annotations
 
+import os
 import signal
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NoReturn
 
 from target_dativo_iceberg.errors import MachineError
@@ -59,3 +62,12 @@ def beginning_threads() -> Iterator[None]:
 
 def _no_thread(_number: int, _frame: object) -> NoReturn:
     raise MachineError("the process got no memory for a thread", _HINT)
+
+
+def scratch() -> Path:
+    """Return the folder for what does not fit in memory; it is made, or found unusable, only when it is needed."""
+    try:
+        folder = tempfile.gettempdir()
+    except OSError:  # it tries to write
+        folder = os.curdir
+    return Path(folder) / f"dativo-{os.getpid()}"

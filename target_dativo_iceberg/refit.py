@@ -69,10 +69,24 @@ def staged_groups(before: Destination, file: DataFile) -> Iterator[pa.Table]:
     """Read a data file of this run by row groups, its columns under the contract's names."""
     named = file_schema(before.schema)
     contract = {column: name for name, column in before.columns.items()}
-    kept = [i for i, f in enumerate(named) if f.name in contract or f.name not in before.columns]
+    kept = [f for f in named if f.name in contract or f.name not in before.columns]
     with before.table.io.new_input(file.file_path).open() as source:
         parquet = pq.ParquetFile(source)
+        places = {_field_id(f): i for i, f in enumerate(parquet.schema_arrow)}
         for number in range(parquet.num_row_groups):
             group = parquet.read_row_group(number, use_threads=False)
-            columns = [renamed(group.column(i), named.field(i).type) for i in kept]
-            yield pa.Table.from_arrays(columns, names=[contract.get(named.names[i], named.names[i]) for i in kept])
+            columns = [_column(group, places.get(_field_id(f)), f) for f in kept]
+            yield pa.Table.from_arrays(columns, names=[contract.get(f.name, f.name) for f in kept])
+
+
+def _column(group: pa.Table, place: int | None, column: pa.Field) -> pa.ChunkedArray:
+    """Return a column of a file; one that was added to the table after the file was written has no values in it."""
+    if place is None:
+        return pa.chunked_array([pa.nulls(group.num_rows, column.type)])
+    return renamed(group.column(place), column.type)
+
+
+def _field_id(column: pa.Field) -> bytes:
+    """Return the field id of a column: a file that was adopted has its columns in an order of its own."""
+    found: bytes = column.metadata[b"PARQUET:field_id"]
+    return found

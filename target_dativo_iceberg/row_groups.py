@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from concurrent.futures import Executor, Future
 
     import pyarrow as pa
@@ -23,6 +23,20 @@ GROUP_BYTES = 48 << 20
 def fills_group(rows: int, nbytes: int) -> bool:
     """Whether rows are enough for a row group."""
     return rows >= GROUP_ROWS or nbytes >= GROUP_BYTES
+
+
+def groups(batches: Iterable[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:
+    """Yield batches by as many as make a row group."""
+    held: list[pa.RecordBatch] = []
+    rows = nbytes = 0
+    for batch in batches:
+        held.append(batch)
+        rows, nbytes = rows + batch.num_rows, nbytes + batch.nbytes
+        if fills_group(rows, nbytes):
+            yield held
+            held, rows, nbytes = [], 0, 0
+    if held:
+        yield held
 
 
 @dataclass(slots=True)

@@ -294,6 +294,15 @@ SETTINGS: tuple[Setting, ...] = (
         "load",
         choices=("zstd", "snappy", "gzip", "lz4", "none"),
     ),
+    Setting(
+        "adopt_batch_files",
+        "boolean",
+        True,
+        "Copy a Parquet file of a BATCH message into the table as it is, with the table's field ids in its footer, "
+        "when it has the table's columns and types, a quarter to twice `target_file_size_mb`, and no row that breaks "
+        "the contract. Otherwise, or under `false`, its rows are written anew.",
+        "load",
+    ),
     Setting("table_properties", "object", {}, "Iceberg table properties for tables that this target creates.", "load"),
     Setting(
         "publish",

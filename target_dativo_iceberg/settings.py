@@ -72,6 +72,7 @@ class Settings:
     allow_partition_evolution: bool = False
     target_file_size_mb: int = 128
     compression: str = "zstd"
+    adopt_batch_files: bool = True
     table_properties: Mapping[str, str] = field(default_factory=dict)
     publish: str = "commit"
     epoch_max_mb: int = 1024

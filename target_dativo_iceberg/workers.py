@@ -10,6 +10,7 @@ from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from target_dativo_iceberg.adoption import Candidate
     from target_dativo_iceberg.stage import Staged
     from target_dativo_iceberg.streams import Stream
 
@@ -24,12 +25,14 @@ class Job:
         stream: whose they are.
         nbytes: of input.
         staged: what becomes of them.
+        candidate: the file they are of, when it may be adopted.
 
     """
 
     stream: Stream
     nbytes: int
     staged: Future[Staged]
+    candidate: Candidate | None = None
 
 
 class Workers:
@@ -56,9 +59,17 @@ class Workers:
             together.abort()
             raise
 
-    def submit(self, stream: Stream, nbytes: int, task: Callable[..., Staged], *args: Any, seals: bool) -> None:
+    def submit(
+        self,
+        stream: Stream,
+        nbytes: int,
+        task: Callable[..., Staged],
+        *args: Any,
+        seals: bool,
+        candidate: Candidate | None = None,
+    ) -> None:
         """Hand a run to the workers."""
-        self._jobs.append(Job(stream, nbytes, self._threads.submit(task, *args, seals=seals)))
+        self._jobs.append(Job(stream, nbytes, self._threads.submit(task, *args, seals=seals), candidate))
         self._nbytes += nbytes
 
     def finished(self, limit: int | None = None) -> Iterator[Job]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -29,7 +30,7 @@ LETTERS = random.Random(7)
 
 @dataclass(frozen=True)
 class Load:
-    """A run: its records, and the columns and version of its contract; without columns there is none."""
+    """A run: its records, the columns and version of its contract (without columns there is none), a BATCH file."""
 
     records: Sequence[dict[str, Any]]
     columns: Sequence[dict[str, Any]] = ()
@@ -38,6 +39,7 @@ class Load:
     status: str = "active"
     covers: str = "orders"
     properties: dict[str, Any] = field(default_factory=dict)
+    file: pa.Table | None = None
 
 
 def _three(**members: Any) -> list[dict[str, Any]]:
@@ -55,6 +57,15 @@ WIDER = {**AMOUNT, "physicalType": "DECIMAL(12,2)"}
 OTHER = {**AMOUNT, "logicalType": "string", "physicalType": "TEXT"}
 CODE = {"name": "code", "logicalType": "integer", "logicalTypeOptions": {"format": "i32"}}
 BAD = [*_three(), record(1, "orders", s=5.5), record(4, "orders")]
+FILE = pa.table(
+    {
+        "id": range(20_000),
+        "s": [LETTERS.randbytes(10).hex() for _ in range(20_000)],
+        "amount": pa.nulls(20_000, pa.float64()),
+        "at": pa.nulls(20_000, pa.string()),
+    }
+)
+BATCH = {"type": "BATCH", "stream": "orders", "encoding": {"format": "parquet"}, "manifest": ["rows.parquet"]}
 LONG = [record(n, "orders", s=LETTERS.randbytes(350_000).hex()) for n in range(80)]  # more than one row group
 # The setting, what it is set to, and runs of which the last one is made with it.
 SHOWN: dict[str, tuple[Any, list[Load]]] = {
@@ -101,6 +112,10 @@ SHOWN: dict[str, tuple[Any, list[Load]]] = {
     ),
     "target_file_size_mb": (1, [Load(LONG, [ID, PLAIN])]),
     "compression": ("gzip", [Load(_three(), [ID])]),
+    "adopt_batch_files": (
+        False,
+        [Load([BATCH], file=FILE, settings={"batch_roots": ["."], "target_file_size_mb": 1})],
+    ),
     "table_properties": ({"colour": "red"}, [Load(_three(), [ID])]),
 }
 TYPES = {**NUMBER, "at": {"type": ["string", "null"]}}
@@ -123,6 +138,8 @@ def _outcome(target: Target, name: str, loads: Sequence[Load], **last: Any) -> A
     for number, load in enumerate(loads):
         settings = _contract(load, target.folder) | load.settings | (last if number == len(loads) - 1 else {})
         lines = [schema("orders", **TYPES), *load.records]
+        if load.file is not None:
+            pq.write_table(load.file, target.folder / "rows.parquet", compression="snappy")
         ended = target.run(lines, warehouse=str(warehouse), **settings)
     return ended.code, ended.errors, {t: _look(p) for t, p in Tables(warehouse).pointers().items()}
 

@@ -1,0 +1,223 @@
+"""Parquet files of BATCH messages that become data files as they are, and those that must not."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from target_dativo_iceberg.parquet_footer import with_field_ids
+from tests.readback import Tables
+from tests.target.big_files import (
+    ROWS,
+    are_adopted,
+    contract_of,
+    files_of,
+    in_order,
+    is_copy,
+    load_files,
+    made,
+    table_of,
+)
+from tests.target.running import Ended, Target
+
+
+def _sums(tables: Tables) -> list[tuple[Any, ...]]:
+    return tables.sql('SELECT count(*), sum(id), count(s), min(s), max(s), min("at"), max("at") FROM {a}')
+
+
+def _counted(ended: Ended) -> dict[str, Any]:
+    found = ended.stream("a")
+    return {k: v for k, v in found.items() if k not in ("seconds", "snapshot_id", "files", "file_bytes")}
+
+
+# ---- files that fit ----
+
+
+def test_files_that_fit_are_copied_and_mean_what_they_meant(target: Target, tables: Tables) -> None:
+    one, two = target.folder / "one.parquet", target.folder / "two.parquet"
+    parts = [made(), made(first=ROWS)]
+    pq.write_table(parts[0], one, row_group_size=20_000)
+    pq.write_table(parts[1], two, compression="gzip")
+    before = one.read_bytes(), two.read_bytes()
+    ended = load_files(target, one, two)
+    assert are_adopted(target, one, two)
+    assert (one.read_bytes(), two.read_bytes()) == before
+    assert tuple(tables.rows("a", "id")) == in_order(*parts)
+    table = table_of(target)
+    assert tuple(table.scan().to_arrow().sort_by("id").to_pylist()) == in_order(*parts)
+    assert table.name_mapping() is None or not table.properties.get("schema.name-mapping.default")
+    # Readers that skip files by bounds find what they look for, and nothing else.
+    assert tables.sql(f"SELECT count(*) FROM {{a}} WHERE id = {ROWS}") == [(1,)]
+    assert [f.record_count for f in (t.file for t in table.scan(f"id >= {ROWS}").plan_files())] == [ROWS]
+    assert [f.record_count for f in (t.file for t in table.scan("s is null").plan_files())] == [ROWS, ROWS]
+    stream = ended.stream("a")
+    assert (stream["records"], stream["good"], stream["files"]) == (2 * ROWS, 2 * ROWS, 2)
+    assert stream["file_bytes"] == sum(path.stat().st_size for path in files_of(target))
+
+
+def test_the_report_says_the_same_of_files_that_are_written_anew(target: Target, tables: Tables) -> None:
+    path = target.folder / "one.parquet"
+    pq.write_table(made(), path)
+    copied = load_files(target, path)
+    assert are_adopted(target, path)
+    sums = _sums(tables)
+    anew = Target(target._server, target.folder / "other")
+    anew.folder.mkdir()
+    written = load_files(anew, path, batch_roots=[str(target.folder)], adopt_batch_files=False)
+    assert not are_adopted(anew, path)
+    assert _counted(copied) == _counted(written)
+    assert _sums(Tables(anew.warehouse)) == sums
+
+
+def test_a_stream_can_have_its_files_written_anew(target: Target, tables: Tables) -> None:
+    path = target.folder / "one.parquet"
+    pq.write_table(made(), path)
+    load_files(target, path, stream_settings={"a": {"adopt_batch_files": False}})
+    assert not are_adopted(target, path)
+    assert tables.count("a") == ROWS
+
+
+def test_narrower_numbers_are_read_as_the_wider_ones_of_the_table(target: Target, tables: Tables) -> None:
+    path = target.folder / "one.parquet"
+    narrow = made().set_column(3, "id", made().column("id").cast(pa.int32()))
+    pq.write_table(narrow, path)
+    load_files(target, path)
+    assert are_adopted(target, path)
+    assert tuple(tables.rows("a", "id")) == in_order(made())
+    assert table_of(target).scan("id = 5").to_arrow().num_rows == 1
+
+
+def test_files_with_the_field_ids_of_the_table_are_adopted(target: Target, tables: Tables) -> None:
+    path = target.folder / "one.parquet"
+    ids = {"id": 1, "x": 2, "s": 3, "at": 4}
+    fields = [f.with_metadata({"PARQUET:field_id": str(ids[f.name])}) for f in made().schema]
+    pq.write_table(made().cast(pa.schema(fields)), path)
+    load_files(target, path)
+    assert are_adopted(target, path)
+    assert tables.count("a") == ROWS
+
+
+# ---- files that do not ----
+
+
+def _replaced(name: str, change: Callable[[pa.ChunkedArray], Any]) -> pa.Table:
+    table = made()
+    index = table.column_names.index(name)
+    return table.set_column(index, name, change(table.column(name)))
+
+
+def _with_other_ids() -> pa.Table:
+    fields = [f.with_metadata({"PARQUET:field_id": str(n)}) for n, f in enumerate(made().schema, 1)]
+    return made().cast(pa.schema(fields))
+
+
+def _lying(path: Path) -> None:
+    """Write a file whose footer says of its rows what holds for others."""
+    plain: dict[str, Any] = {"compression": "none", "use_dictionary": False}
+    pq.write_table(made(), path, **plain)
+    other = io.BytesIO()
+    pq.write_table(_replaced("id", lambda c: pc.add(c, ROWS)), other, **plain)
+    size = pq.read_metadata(path).serialized_size + 8
+    path.write_bytes(path.read_bytes()[:-size] + other.getvalue()[-size:])
+
+
+_UNFIT: dict[str, tuple[pa.Table, dict[str, Any], dict[str, Any]]] = {
+    "nanoseconds": (_replaced("at", lambda c: c.cast(pa.timestamp("ns", "UTC"))), {}, {}),
+    "no zone": (_replaced("at", lambda c: c.cast(pa.timestamp("us"))), {}, {}),
+    "dictionary": (_replaced("s", lambda c: c.dictionary_encode()), {}, {}),
+    "numbers as texts": (_replaced("x", lambda c: c.cast(pa.string())), {}, {}),
+    "int96": (made(), {"use_deprecated_int96_timestamps": True}, {}),
+    "a column more": (made().append_column("more", pa.nulls(ROWS, pa.int64())), {}, {}),
+    "a column less": (made().drop_columns(["at"]), {}, {}),
+    "other field ids": (_with_other_ids(), {}, {}),
+    "not compressed": (made(), {"compression": "none"}, {}),
+    "no statistics": (made(), {"write_statistics": False}, {}),
+    "encodings that few read": (
+        made(),
+        {"use_dictionary": False, "column_encoding": {"id": "DELTA_BINARY_PACKED"}},
+        {},
+    ),
+    "small row groups": (made(), {"row_group_size": 5_000}, {}),
+    "small": (made(), {}, {"target_file_size_mb": 5}),
+    "large": (made(400_000), {}, {}),
+    "partitioned": (made(), {}, {"partition_by": ["bucket[2](id)"]}),
+    "a date to be added": (made(), {}, {"partition_by": ["ingest_date"]}),
+    "sorted": (made(), {}, {"sort_by": ["id desc"]}),
+    "record metadata": (made(), {}, {"add_record_metadata": True}),
+    "merged by key": (made(), {}, {"load_method": "upsert"}),
+    "protected": (made(), {}, {"privacy": {"rules": [{"match": {"path": "s"}, "action": "partial:1"}]}}),
+    "mapped": (made(), {}, {"stream_maps": {"a": {"x": "x"}}}),
+}
+
+
+@pytest.mark.parametrize("why", _UNFIT)
+def test_a_file_that_does_not_fit_is_written_anew(target: Target, tables: Tables, why: str) -> None:
+    rows, writing, settings = _UNFIT[why]
+    path = target.folder / "one.parquet"
+    pq.write_table(rows, path, **writing)
+    load_files(target, path, **settings)
+    assert not any(is_copy(file, path) for file in files_of(target))
+    found = tables.sql("SELECT count(*), sum(id), min(id), max(id) FROM {a}")
+    count = rows.num_rows
+    assert found == [(count, count * (count - 1) // 2, 0, count - 1)]
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "away"),
+    [
+        (_replaced("s", lambda c: pc.if_else(pc.equal(made()["id"], ROWS - 2), "x" * 31, c)), 1),
+        (_replaced("id", lambda c: pc.if_else(pc.equal(c, ROWS - 1), None, c)), 1),
+        (_replaced("id", lambda c: pc.if_else(pc.equal(c, ROWS - 1), 0, c)), 1),
+    ],
+    ids=["a rule", "a null", "a repeated key"],
+)
+def test_one_bad_row_has_all_the_others_written_anew(
+    target: Target, tables: Tables, spoilt: pa.Table, away: int
+) -> None:
+    path, good = target.folder / "one.parquet", target.folder / "two.parquet"
+    pq.write_table(spoilt, path, row_group_size=20_000)
+    pq.write_table(made(first=ROWS), good)
+    ended = load_files(target, path, good, on_violation="quarantine", contract_path=contract_of(target))
+    stream = ended.stream("a")
+    assert (stream["records"], stream["good"], stream["quarantined"]) == (2 * ROWS, 2 * ROWS - away, away)
+    files = files_of(target)
+    assert [any(is_copy(f, source) for f in files) for source in (path, good)] == [False, True]
+    assert tables.sql("SELECT count(*), count(DISTINCT id) FROM {a}") == [(2 * ROWS - away,) * 2]
+    assert tables.count("a__quarantine") == away
+
+
+def test_a_footer_that_lies_is_not_believed(target: Target, tables: Tables) -> None:
+    path = target.folder / "one.parquet"
+    _lying(path)
+    load_files(target, path, compression="none")
+    assert not are_adopted(target, path)
+    assert tables.sql("SELECT count(*) FROM {a} WHERE id = 5") == [(1,)]
+
+
+# ---- footers ----
+
+
+def test_a_footer_gets_field_ids_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "many.parquet"
+    many = pa.table({f"c{n}": pa.array([n, None, 3]) for n in range(300)})
+    pq.write_table(many, path)
+    data = path.read_bytes()
+    size = pq.read_metadata(path).serialized_size
+    new = with_field_ids(data[-size - 8 : -8], [n * 7 + 3 for n in range(300)])
+    path.write_bytes(data[: -size - 8] + new + len(new).to_bytes(4, "little") + b"PAR1")
+    found = pq.read_table(path)
+    assert found.equals(many)
+    assert [int(f.metadata[b"PARQUET:field_id"]) for f in found.schema] == [n * 7 + 3 for n in range(300)]
+    assert with_field_ids(new, [n * 7 + 3 for n in range(300)]) == new
+    with pytest.raises(ValueError, match="another field id"):
+        with_field_ids(new, range(300))
+    for cut in (b"", data[-size - 8 : -size + 40], b"\x15\x02" + b"\x00" * 10):
+        with pytest.raises(ValueError, match="footer"):
+            with_field_ids(cut, range(300))
