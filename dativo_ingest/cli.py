@@ -65,8 +65,10 @@ def _add_jobs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     from dativo_ingest.commands.jobs import add_jobs  # noqa: PLC0415 - as above
     from dativo_ingest.commands.report import add_report  # noqa: PLC0415 - as above
     from dativo_ingest.commands.run import add_run  # noqa: PLC0415 - as above
+    from dativo_ingest.commands.start import add_start  # noqa: PLC0415 - as above
 
     add_run(commands)
+    add_start(commands)
     add_report(commands)
     add_alerts(commands)
     add_jobs(commands)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dativo_ingest import names
+from dativo_ingest import names, times
 from dativo_ingest.documents import Document, checked, read
 from dativo_ingest.errors import ConfigError, Problem
 from dativo_ingest.legacy import modernise_job
@@ -61,6 +61,9 @@ def from_yaml(path: Path) -> JobFile:
         if not names.is_plain(name):
             hint = names.RULE + (", or rename the file" if what == "job" and file.job.name is None else "")
             raise document.error(way, f"the {what}'s name is not allowed", hint)
+    wrong = list(times.problems(document, ("schedule",), file.job.schedule)) if file.job.schedule else []
+    if wrong:
+        raise ConfigError(wrong)
     return file
 
 
@@ -88,10 +91,10 @@ def load_jobs(paths: Iterable[Path]) -> list[JobFile | Unusable]:
             found.append(from_yaml(path))
         except ConfigError as error:
             found.append(Unusable(path, error))
-    return _without_clashes(found)
+    return without_clashes(found)
 
 
-def _without_clashes(found: Sequence[JobFile | Unusable]) -> list[JobFile | Unusable]:
+def without_clashes(found: Sequence[JobFile | Unusable]) -> list[JobFile | Unusable]:
     """Make unusable what would share a state folder or the variables of its secrets with a job before it."""
     jobs: dict[str, Path] = {}
     tenants: dict[str, str] = {}

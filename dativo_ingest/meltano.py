@@ -270,7 +270,7 @@ def as_text(value: object) -> str:
 
 def command(meltano: str, extractor: Extractor, mapper: Mapper | None = None) -> list[str]:
     """Return the command line of a run. Meltano keeps no STATE, and no record of runs that might seem to go on."""
-    tied = [sys.executable, "-I", "-S", str(_WRAPPERS / "tied.py")]
+    tied = [sys.executable, "-I", "-S", str(_WRAPPERS / "tied.py"), "SIGKILL"]
     plugins = [extractor.name, *([MAPPING] if mapper else []), LOADER]
     options = ["run", "--no-install", "--no-state-update"]
     return [*tied, meltano, "--log-format", "json", "--log-level", "info", *options, *plugins]

@@ -30,12 +30,23 @@ _LOADER_SECONDS = 170.0
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What runs of all jobs share. `stop` ends them early; `call_id` names their call of `dativo run` in reports."""
+    """What runs of all jobs share.
+
+    Attributes:
+        places: folders.
+        environment: of this process.
+        stop: ends the runs early.
+        install: whether a tap that is missing is installed.
+        number: which try of a scheduler this is, None without one.
+        call_id: names their call of `dativo run` in reports.
+
+    """
 
     places: Places
     environment: Mapping[str, str]
     stop: threading.Event
     install: bool = True
+    number: int | None = None
     call_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
@@ -57,7 +68,8 @@ def run_job(ready: Ready, around: Surroundings, events: Events) -> dict[str, Any
         problem = f"the job's folder cannot be used ({error.strerror}): check the state directory"
         attempt = Attempt(exit_codes.FAILURE, StateError.code, problem, retryable=StateError.retryable)
     about = {"call_id": around.call_id, "path": str(ready.file.document.path)}
-    report = about | _report(ready, attempt, run_id, tries, started, time.monotonic() - began)
+    report = about | _report(ready, attempt, run_id, around.number or tries, started, time.monotonic() - began)
+    report["retry_in_seconds"] = _next_try(ready, around, attempt)
     _keep(report, ready, attempt, events)
     if attempt.code < exit_codes.FAILURE:
         push(ready, attempt.report, around.environment, around.stop, events)
@@ -73,7 +85,8 @@ def _tried(ready: Ready, around: Surroundings, events: Events) -> tuple[Attempt,
         tries += 1
         run_id = str(uuid.uuid4())
         attempt = _once(ready, around, events, Run(ready.folder, run_id))
-        if around.stop.is_set() or config is None or not wants_another(config, attempt, tries):
+        scheduled = around.number is not None
+        if around.stop.is_set() or scheduled or config is None or not wants_another(config, attempt, tries):
             return attempt, run_id, tries
         seconds = delay_seconds(config, tries)
         events.warn(
@@ -146,6 +159,14 @@ def _settings(ready: Ready, run: Run) -> dict[str, object]:
         "journal_path": str(ready.folder.journal),
         "log_format": "json",
     }
+
+
+def _next_try(ready: Ready, around: Surroundings, attempt: Attempt) -> float | None:
+    """Return in how many seconds a scheduler should try again, as the job's `retry_config` has it; None for not."""
+    config, number = ready.job.retry_config, around.number
+    if config is None or number is None or not wants_another(config, attempt, number):
+        return None
+    return delay_seconds(config, number)
 
 
 def _report(ready: Ready, attempt: Attempt, run_id: str, tries: int, started: str, seconds: float) -> dict[str, Any]:

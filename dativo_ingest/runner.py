@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
-from zoneinfo import available_timezones
 
-from dativo_ingest.documents import Document, checked, nearest, read
+from dativo_ingest import times
+from dativo_ingest.documents import Document, checked, read
 from dativo_ingest.errors import ConfigError, Problem
 from dativo_ingest.jobs import JobFile, Unusable, load_jobs
 from dativo_ingest.legacy import modernise_runner
 from dativo_ingest.models import Runner
-
-_CRON = re.compile(r"@(annually|yearly|monthly|weekly|daily|midnight|hourly)|([\w*/,?#-]+\s+){4}[\w*/,?#-]+")
 
 
 def read_runner(path: Path) -> tuple[Document, Runner]:
@@ -62,16 +59,11 @@ def load_scheduled_jobs(path: Path, root: Path) -> list[JobFile | Unusable]:
 
 def _problems(document: Document, runner: Runner) -> Iterator[Problem]:
     """Yield what the model cannot see: names that are used twice, times and zones that do not exist."""
-    zones, names = available_timezones(), set[str]()
+    names = set[str]()
     for number, schedule in enumerate(runner.orchestrator.schedules):
         way = ("orchestrator", "schedules", number)
         if schedule.name in names:
             message = f"schedule '{schedule.name}' is there twice"
             yield document.problem((*way, "name"), message, "rename one")
         names.add(schedule.name)
-        if schedule.cron is not None and not _CRON.fullmatch(schedule.cron.strip()):
-            message = f"cron '{schedule.cron}' is not right"
-            yield document.problem((*way, "cron"), message, "write five fields, as '0 6 * * *'")
-        if zones and schedule.timezone not in zones:
-            message = f"timezone '{schedule.timezone}' is not known"
-            yield document.problem((*way, "timezone"), message, nearest(schedule.timezone, sorted(zones)))
+        yield from times.problems(document, way, schedule)

@@ -47,6 +47,11 @@ def add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         help=f"folder for a Prometheus textfile of each job (default: ${telemetry.METRICS_DIR}, else the runner file's "
         "metrics_dir)",
     )
+    parser.add_argument("--partial-ok", action="store_true", help="exit code 0 for partial, for what knows no warning")
+    text = (
+        "this is try N of a scheduler: no other is made here, the report's retry_in_seconds says when one is worth it"
+    )
+    parser.add_argument("--try", type=_at_least_one, dest="number", metavar="N", help=text)
     parser.set_defaults(run=run)
 
 
@@ -71,16 +76,21 @@ def _run(arguments: argparse.Namespace, options: Options, events: Events, stoppe
         options = replace(options, environment={**options.environment, telemetry.METRICS_DIR: directory})
     prepared = start(options, events)
     tell_of_overdue(prepared, events)
-    around = Surroundings(options.places, options.environment, stopped.event, install=not arguments.no_install)
+    install, number = not arguments.no_install, arguments.number
+    around = Surroundings(options.places, options.environment, stopped.event, install, number)
     with ThreadPoolExecutor(arguments.parallel, "job") as pool:
         reports = list(pool.map(lambda one: _one(one, around), prepared))
     code = exit_codes.worst(report["exit_code"] for report in reports)
-    tell_of_runs(list(zip(prepared, reports, strict=True)), around.call_id, events)
+    # Who is told of failures is told of the last try.
+    last = [(one, r) for one, r in zip(prepared, reports, strict=True) if r.get("retry_in_seconds") is None]
+    tell_of_runs(last, around.call_id, events)
     if arguments.json:
         print_json({"exit_code": code, "call_id": around.call_id, "jobs": reports}, events)
     else:
         print_table(_HEAD, [_row(report) for report in reports], events)
-    return code if stopped.signal is None else 128 + stopped.signal
+    if stopped.signal is not None:
+        return 128 + stopped.signal
+    return exit_codes.SUCCESS if arguments.partial_ok and code == exit_codes.PARTIAL else code
 
 
 def _metrics_dir(arguments: argparse.Namespace, options: Options) -> str | None:

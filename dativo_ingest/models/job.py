@@ -8,6 +8,7 @@ from pydantic import Field
 
 from dativo_ingest.models.notify import Notify
 from dativo_ingest.models.target import Target
+from dativo_ingest.models.timing import Timing
 from tap_adapters.shape import Count, Engine, Free, Shape, Text
 
 Strategies = Literal["updated_after", "updated_at", "created", "file_modified_time", "spreadsheet_modified_time", "cdc"]
@@ -158,6 +159,7 @@ class Job(Shape):
     schema_validation_mode: Literal["strict", "warn", "quarantine"] = "strict"
     retry_config: RetryConfig | None = None
     timeout_seconds: Annotated[int, Field(ge=1)] | None = None
+    schedule: Timing | None = None
     logging: Logging = Logging()
     catalog: MetadataCatalog | None = None
     notify: Notify | None = None

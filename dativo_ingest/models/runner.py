@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
-from pydantic import Field, model_validator
+from typing import Literal
 
 from dativo_ingest.models.notify import Notify
+from dativo_ingest.models.timing import One, Timing
 from tap_adapters.shape import Shape, Text
 
-One = Annotated[int, Field(ge=1)]
 
-
-class Schedule(Shape):
+class Schedule(Timing):
     """A job (`config`, its path from `--root`) and its times: either `cron` or `interval_seconds`."""
 
     name: Text
     config: Text
-    cron: Text | None = None
-    interval_seconds: One | None = None
-    enabled: bool = True
-    timezone: Text = "UTC"
-    max_concurrent_runs: One = 1
-    tags: dict[str, str] = {}
-
-    @model_validator(mode="after")
-    def _timed(self) -> Schedule:
-        if (self.cron is None) == (self.interval_seconds is None):
-            raise ValueError("a schedule has either cron or interval_seconds")
-        return self
 
 
 class Orchestrator(Shape):

@@ -1,4 +1,4 @@
-"""Becomes COMMAND, ended by the kernel together with the thread that started it: `tied.py COMMAND…`."""
+"""Becomes COMMAND; the kernel sends it SIGNAL when the thread that started it ends: `tied.py SIGNAL COMMAND…`."""
 
 import os
 import signal
@@ -9,5 +9,5 @@ sys.path.append(str(Path(__file__).parents[2]))
 from dativo_ingest.wrappers import processes
 
 if __name__ == "__main__":
-    processes.end_with_parent(signal.SIGKILL)
-    os.execv(sys.argv[1], sys.argv[1:])  # noqa: S606 - no shell is what we want
+    processes.end_with_parent(signal.Signals[sys.argv[1]])
+    os.execv(sys.argv[2], sys.argv[2:])  # noqa: S606 - no shell is what we want

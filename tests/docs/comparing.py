@@ -129,8 +129,9 @@ def _quarantined(_block: Block, ran: Ran) -> str:
 
 
 def _failed(_block: Block, ran: Ran) -> str:
+    """The error; whether it is worth another try stands in docs/errors.md, not on each page."""
     assert ran.load.code == 1
-    return ran.said("ERROR")
+    return re.sub(r" \(retryable: \w+\)$", "", ran.said("ERROR"), flags=re.MULTILINE)
 
 
 def _report(block: Block, ran: Ran) -> str:
