@@ -18,6 +18,8 @@ from target_dativo_iceberg.errors import InputError, SettingsError
 from target_dativo_iceberg.messages import BatchFiles, Records, line_array
 
 _CHUNK = 4 << 20
+# Batches of an Arrow file up to this size are read whole.
+_READ_BYTES = 32 << 20
 
 
 def pieces(
@@ -118,9 +120,17 @@ def _parquet(message: BatchFiles, path: Path, max_line_bytes: int) -> Iterator[t
 
 
 def _arrow(message: BatchFiles, path: Path, max_line_bytes: int) -> Iterator[tuple[str, int, pa.RecordBatch]]:
-    with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as file:
+    with _opened(path) as source, pa.ipc.open_file(source) as file:
         _refuse_twins(file.schema.names, path)
         yield from _numbered(path, (file.get_batch(index) for index in range(file.num_record_batches)))
+
+
+def _opened(path: Path) -> pa.NativeFile:
+    """Open an Arrow file: mapped if its batches are large, else read, since all that was mapped stays in memory."""
+    with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as file:
+        batches = file.num_record_batches
+    large = path.stat().st_size > batches * _READ_BYTES
+    return pa.memory_map(str(path)) if large else pa.OSFile(str(path), "rb")
 
 
 def _refuse_twins(names: Sequence[str], path: Path) -> None:

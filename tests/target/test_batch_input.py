@@ -177,6 +177,20 @@ def _write_arrow(path: Path, table: pa.Table) -> None:
         out.write_table(table)
 
 
+@pytest.mark.parametrize("most", [1, 1 << 20], ids=["mapped", "read"])
+def test_batches_of_an_arrow_file_come_in_order_however_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(batch_files, "_READ_BYTES", most)
+    path = tmp_path / "a.arrow"
+    rows = _table(c=pa.array(range(200_000)))
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, rows.schema) as out:
+        out.write_table(rows, max_chunksize=70_000)
+    found = _pieces("arrow", path, roots=[tmp_path])
+    assert [row for _, row, _ in found] == [1, 65_537, 70_001, 135_537, 140_001]
+    assert pa.Table.from_batches([piece for _, _, piece in found]).equals(rows)
+
+
 def _half_a_character() -> pa.Array:
     return pa.Array.from_buffers(
         pa.string(), 1, [None, pa.array([0, 1], pa.int32()).buffers()[1], pa.py_buffer(b"\xff")]
