@@ -8,9 +8,10 @@ INSTALL := $(UV) pip install --quiet --require-hashes --compile-bytecode
 DEMO_ENV := PATH="$(CURDIR)/$(BIN):$$PATH" MELTANO_SYS_DIR_ROOT="$(CURDIR)/demo/meltano" \
   XDG_STATE_HOME="$(CURDIR)/demo/state" MELTANO_CLI_DISABLE_VERSION_CHECK=1 MELTANO_SEND_ANONYMOUS_USAGE_STATS=false
 
+RISKS := -q -c pyproject.toml -r target_dativo_iceberg tap_adapters dativo_ingest
 ROOT := $(if $(filter 0,$(shell id -u)),,$(shell command -v sudo))
 
-.PHONY: help demo demo-nessie test lint faults bench bench-full wheel docs lock taps clean
+.PHONY: help demo demo-nessie test lint audit fuzz site faults bench bench-full wheel docs lock taps clean
 .DEFAULT_GOAL := help
 
 help: ## What there is
@@ -33,10 +34,18 @@ test: .venv/.dev .venv-meltano/.done /usr/bin/chromium ## All tests, after insta
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell
+	$(BIN)/bandit $(RISKS)
 	$(BIN)/pytest -n 2
 
 lint: .venv/.dev ## Style, types, imports and spelling only
-	$(BIN)/ruff check && $(BIN)/ruff format --check && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/codespell
+	$(BIN)/ruff check && $(BIN)/ruff format --check && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/codespell && \
+	  $(BIN)/bandit $(RISKS)
+
+audit: .venv/.dev ## Ask the advisory service of PyPI about every pinned package (needs a network)
+	@$(BIN)/python -m tests.security.audit
+
+fuzz: .venv/.dev ## Throw made-up messages, names and contracts at the target for TIME seconds (60)
+	$(BIN)/python -m tests.fuzz $(or $(TIME),60)
 
 faults: .venv/.dev .venv-meltano/.done ## Strike at every outside call of a run in four ways, race writers, take thousands of random steps (long)
 	$(BIN)/python -m tests.faults.rivals

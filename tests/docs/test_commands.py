@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("docs/guarantees.md", "docs/fault-matrix.md")
+PAGES = ("docs/guarantees.md", "docs/fault-matrix.md", "SECURITY.md")
 _TEST = re.compile(r"\btests/[\w/.-]+(?:::\w+)?")
 _MAKE = re.compile(r"`make ([\w-]+)`")
 
