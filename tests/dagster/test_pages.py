@@ -22,6 +22,8 @@ from dativo_ingest.dagster.location import Location, from_environment
 from tests.dagster.conftest import Defs
 from tests.dativo.project import ROOT, Project
 
+pytestmark = pytest.mark.timeout(300)
+
 
 def blocks(page: str, role: str) -> list[str]:
     text = (ROOT / "docs" / page).read_text()
