@@ -8,7 +8,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from target_dativo_iceberg.setting_table import Setting
+from target_dativo_iceberg.setting import Setting
 
 _DECIMAL = re.compile(r"(?i)decimal *\( *([0-9]{1,2}) *(?:, *([0-9]{1,2}) *)?\)")
 _MOST_DIGITS = 38

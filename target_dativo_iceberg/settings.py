@@ -11,7 +11,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from target_dativo_iceberg.errors import SettingsError
-from target_dativo_iceberg.setting_table import BY_NAME, SDK_SETTINGS, SETTINGS, Setting, json_schema
+from target_dativo_iceberg.setting import Setting
+from target_dativo_iceberg.setting_table import BY_NAME, SDK_SETTINGS, SETTINGS, json_schema
 from target_dativo_iceberg.setting_values import read, typed
 from target_dativo_iceberg.stream_settings import Overrides, overriding, read_overrides
 
