@@ -1,4 +1,4 @@
-"""`python -m benchmarks WHAT`: quick, full, batch, upsert, partitions, meltano, commits, data.
+"""`python -m benchmarks WHAT`: quick, full, batch, upsert, partitions, scale, meltano, commits, data.
 
 To be run from the top folder of a checkout.
 """
@@ -32,7 +32,7 @@ def main() -> int:
         if asked.what == "batch":
             print("", *adoption.lines(adoption.results(asked.records)), sep="\n")
             return 0
-        {"quick": _quick, "full": _full, "partitions": _partitions}[asked.what]()
+        {"quick": _quick, "full": _full, "partitions": _partitions, "scale": _scale}[asked.what]()
     except (suite.Failed, Mismatch) as error:
         print(f"benchmark failed: {error}", file=sys.stderr)
         return 1
@@ -47,6 +47,7 @@ def _arguments() -> argparse.Namespace:
     merged.add_argument("--large", action="store_true", help="also into ten million rows")
     kinds.add_parser("full", help="all shapes and peers; writes benchmarks/results/latest.json and docs/benchmarks.md")
     kinds.add_parser("partitions", help="731 and 1,000 partitions beside none")
+    kinds.add_parser("scale", help="what a run costs with more records, streams and columns")
     run = kinds.add_parser(
         "meltano", help="one large CSV file through `meltano run`, as RECORD lines and as BATCH files"
     )
@@ -83,6 +84,12 @@ def _quick() -> None:
 
 def _partitions() -> None:
     results = suite.partitions()
+    _print(results)
+    suite.insist(results)
+
+
+def _scale() -> None:
+    results = suite.scale()
     _print(results)
     suite.insist(results)
 

@@ -127,20 +127,25 @@ def _numbered(count: int, name: str, make: Any) -> tuple[Column, ...]:
     return tuple(make(f"{name}_{n:03d}") for n in range(count))
 
 
-WIDE = (
-    ID,
-    *_numbered(69, "count", lambda name: _integer(name, tokens.integers(0, 1_000_000))),
-    *_numbered(
-        50,
-        "label",
-        lambda name: _text(
-            name, tokens.nullable(tokens.text(4, 24), 0.2), required=False, logicalTypeOptions={"maxLength": 64}
+def _wide(counts: int, labels: int, times: int, prices: int, flags: int) -> tuple[Column, ...]:
+    return (
+        ID,
+        *_numbered(counts, "count", lambda name: _integer(name, tokens.integers(0, 1_000_000))),
+        *_numbered(
+            labels,
+            "label",
+            lambda name: _text(
+                name, tokens.nullable(tokens.text(4, 24), 0.2), required=False, logicalTypeOptions={"maxLength": 64}
+            ),
         ),
-    ),
-    *_numbered(30, "at", lambda name: _timestamp(name, UTC, zone=True)),
-    *_numbered(30, "price", lambda name: _decimal(name, tokens.decimal(10_000), physical="decimal(12,2)")),
-    *_numbered(20, "flag", _boolean),
-)
+        *_numbered(times, "at", lambda name: _timestamp(name, UTC, zone=True)),
+        *_numbered(prices, "price", lambda name: _decimal(name, tokens.decimal(10_000), physical="decimal(12,2)")),
+        *_numbered(flags, "flag", _boolean),
+    )
+
+
+WIDE = _wide(69, 50, 30, 30, 20)
+WIDEST = _wide(519, 375, 225, 225, 155)
 
 _SINCE = {"minimum": "2000-01-01T00:00:00Z"}
 _CODE = {"pattern": "^[^_]+$", "minLength": 1, "maxLength": 64}
@@ -291,5 +296,8 @@ SHAPES = {
             ORDER,
             "the 10 columns, in 5 streams, record by record",
         ),
+        Shape("twenty", tuple(f"orders_{n:02d}" for n in range(20)), ORDER, "the 10 columns, in 20 streams"),
+        Shape("two-hundred", tuple(f"orders_{n:03d}" for n in range(200)), ORDER, "the 10 columns, in 200 streams"),
+        Shape("widest", ("metrics",), WIDEST, "1,500 columns"),
     )
 }

@@ -16,6 +16,7 @@ from benchmarks.runners import (
     SDK_SINK,
     ours,
 )
+from benchmarks.shapes import SHAPES
 
 MILLION = 1_000_000
 RULED_RECORDS = 400_000
@@ -31,6 +32,9 @@ SHAPE_RECORDS = {
     "interleaved": (3 * MILLION, 50_000),
 }
 
+_LENGTHS = (MILLION // 10, MILLION, 10 * MILLION)
+_STREAMS = (("1-stream", "ten", MILLION), ("20-streams", "twenty", MILLION), ("200-streams", "two-hundred", MILLION))
+_COLUMNS = (("10-columns", "ten", MILLION), ("200-columns", "wide", 50_000), ("1500-columns", "widest", 10_000))
 _DIVERTING = ours(
     "quarantine", "one row in a hundred breaks the contract and goes to quarantine", on_violation="quarantine"
 )
@@ -63,7 +67,7 @@ def full() -> list[Result]:
         results += _shape(shape)
     results += _ours_only()
     results += partitions()
-    return results
+    return results + scale()
 
 
 def _ten() -> list[Result]:
@@ -123,6 +127,18 @@ def partitions(runs: int = 3) -> list[Result]:
     days = ours("by-day", "731 partitions or a few more: days of 2024 and 2025", partition_by=["day(created_at)"])
     buckets = ours("by-bucket", "1,000 partitions", partition_by=["bucket[1000](id)"])
     return alternate("partitions", [Entry(runner, stream, runs) for runner in (ours(), days, buckets)])
+
+
+def scale() -> list[Result]:
+    """What a run costs as the work grows: in records, in streams, in columns."""
+    ours_now = ours()
+    results = alternate(
+        "records", [Entry(ours_now, data.make("ten", size), 3 if size < MILLION else 1) for size in _LENGTHS]
+    )
+    for case, given in (("streams", _STREAMS), ("columns", _COLUMNS)):
+        entries = [Entry(ours(name, SHAPES[shape].about), data.make(shape, size)) for name, shape, size in given]
+        results += alternate(case, entries)
+    return results
 
 
 def insist(results: Iterable[Result]) -> None:
