@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 VENVS = Path(".cache/bench/venvs")
+UV = Path(".venv-tools/bin/uv")
 
 
 class Unavailable(Exception):
@@ -14,7 +15,7 @@ class Unavailable(Exception):
 
 
 def python(name: str, packages: tuple[str, ...], root: Path = VENVS) -> Path:
-    """The interpreter of the environment, made with pip when it is not there or its pins have changed."""
+    """The interpreter of the environment, made when it is not there or its pins have changed."""
     home = root / name
     mark = home / "pins.sha256"
     pins = hashlib.sha256("\n".join(packages).encode()).hexdigest()
@@ -40,8 +41,8 @@ print(json.dumps({d.name: d.version for d in sorted(distributions(), key=lambda 
 def _install(home: Path, packages: tuple[str, ...]) -> None:
     base = getattr(sys, "_base_executable", sys.executable)
     for command in (
-        [base, "-m", "venv", "--clear", home],
-        [home / "bin" / "python", "-m", "pip", "install", "--quiet", "--no-input", *packages],
+        [base, "-m", "venv", "--clear", "--without-pip", home],
+        [UV, "pip", "install", "--quiet", "--compile-bytecode", "--python", home / "bin" / "python", *packages],
     ):
         done = subprocess.run(command, check=False, capture_output=True, text=True)
         if done.returncode:
