@@ -71,6 +71,9 @@ wheel: .venv/.dev ## Build the wheel into dist/
 docs: .venv/.run ## Write the generated parts of README and docs anew
 	$(BIN)/python -m docs.generate
 
+site: .venv/.dev ## Build the docs site strictly into site/
+	$(BIN)/python -m docs.site site
+
 lock: .venv-tools/.done ## Resolve requirements anew
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	  --no-emit-index-url pyproject.toml requirements/build.in -c requirements/bounds.in -o requirements/run.txt

@@ -24,6 +24,15 @@ def test_an_example_does_what_the_page_says(
     Example(section, targets, tmp_path, reader).run()
 
 
+def test_the_tutorial_runs_from_its_first_command_to_its_last(
+    targets: Callable[[Path], Target], reader: DuckDBPyConnection, tmp_path: Path
+) -> None:
+    """One folder for the whole page, empty at the start, since each command goes on from the one before."""
+    blocks = tuple(block for section in sections("tutorial.md") for block in section.blocks)
+    assert all(block.role in COMMANDS | RESULTS and not block.reason for block in blocks)
+    Example(Section("tutorial.md", "all", blocks, ()), targets, tmp_path, reader).run()
+
+
 @pytest.mark.parametrize(
     ("role", "text", "message"),
     [

@@ -24,6 +24,11 @@ def main() -> int:
         if done.returncode and any(word in done.stderr for word in AWAY):
             print(f"{name}: the advisory service cannot be reached; nothing was audited. Try again with a network.")
             return 3
+        unknown = (done.stdout + done.stderr).count("could not be audited")
+        if unknown:
+            print(f"{name}: {unknown} packages are unknown to the advisory service; they were not audited.")
+            worst = 3
+            continue
         print(f"{name}: {(done.stdout + done.stderr).strip()}")
         worst = max(worst, done.returncode)
     return worst

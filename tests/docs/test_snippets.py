@@ -1,0 +1,103 @@
+"""Blocks of pages that are not run whole, since they need servers or accounts, are at least what they say they are.
+
+YAML, JSON and Python are read by their own parsers, shell scripts by bash; options of our commands are looked for in
+the source. Pages of taps that need neither are run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.docs.pages import DOCS, Block, sections
+from tests.docs.test_examples import PAGES
+from tests.readback import Tables
+
+ROOT = DOCS.parent
+OTHERS = sorted(str(p.relative_to(DOCS)) for p in DOCS.rglob("*.md") if not str(p.relative_to(DOCS)).startswith("adr/"))
+_OURS = re.compile(
+    r"(?:^|\| *|\$ )(?:dativo|target-dativo-iceberg|tap-[a-z-]+|mapper-markdown-kv) [^|>#\n]*", re.MULTILINE
+)
+_OPTION = re.compile(r"(?<=\s)--[a-z][a-z-]+")
+# Options of the SDK's commands, and of what our commands are put before.
+_SDK = {"--config", "--discover", "--catalog", "--state", "--about", "--format", "--version", "--help"}
+
+
+def blocks(page: str, *languages: str) -> list[Block]:
+    """The blocks of a page in a language, whose name may be the role's first word."""
+    found = [block for section in sections(page) for block in section.blocks]
+    return [b for b in found if (b.role or " ".join(b.words) or "-").split()[0] in languages]
+
+
+@pytest.mark.parametrize("page", [page for page in OTHERS if page not in PAGES])
+def test_snippets_can_be_read_by_what_they_are_for(page: str) -> None:
+    for block in blocks(page, "yaml"):
+        assert list(yaml.safe_load_all(block.text)), f"{page}:{block.line}"
+    for block in blocks(page, "json"):
+        assert json.loads(block.text) is not None, f"{page}:{block.line}"
+    for block in blocks(page, "python"):
+        compile(block.text, f"{page}:{block.line}", "exec")
+    for block in blocks(page, "sh", "bash", "shell"):
+        done = subprocess.run(["bash", "-n"], input=block.text, text=True, capture_output=True, check=False)
+        assert done.returncode == 0, f"{page}:{block.line}: {done.stderr}"
+
+
+def test_every_option_that_a_page_shows_is_one_of_a_command() -> None:
+    folders = ("dativo_ingest", "target_dativo_iceberg", "tap_adapters")
+    source = "\n".join(p.read_text() for name in folders for p in (ROOT / name).rglob("*.py"))
+    known = _SDK | set(re.findall(r"[\"'](--[a-z][a-z-]+)[\"']", source))
+    shown = {
+        (page, option)
+        for page in OTHERS
+        for block in blocks(page, "sh", "bash", "shell", "console")
+        for command in _OURS.findall(block.text)
+        for option in _OPTION.findall(command)
+    }
+    assert len(shown) > 20
+    assert sorted((page, option) for page, option in shown if option not in known) == []
+
+
+def test_a_wrong_option_would_be_seen() -> None:
+    assert _OPTION.findall(_OURS.findall("$ dativo run --config a.yaml --jobdir x | tee\n")[0]) == [
+        "--config",
+        "--jobdir",
+    ]
+
+
+DOCUMENT = "---\nid: K-200\ntitle: Kettle\n---\nA kettle for two.\n\nvolume_l:: 1.5\n"
+CSV_TAP = {"files": [{"entity": "flights", "path": "data/flights/a.csv", "keys": ["flight_id"]}]}
+
+
+@pytest.mark.parametrize(
+    ("page", "rows"),
+    [
+        ("sources/csv.md", {"default.flights": 2}),
+        ("sources/markdown_kv.md", {"default.products": 1}),
+        ("sources/mapper_markdown_kv.md", {"default.flights": 2}),
+    ],
+)
+def test_the_commands_of_a_tap_load_what_they_say(page: str, rows: dict[str, int], tmp_path: Path) -> None:
+    for name, text in (
+        ("data/flights/a.csv", "flight_id,seats\n1,10\n2,20\n"),
+        ("docs/products/k.md", DOCUMENT),
+        ("tap.json", json.dumps(CSV_TAP)),
+        ("target.json", "{}"),
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    (script, *_) = blocks(page, "sh")
+    command = ["bash", "-eu", "-o", "pipefail", "-c", script.text]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    tables = Tables(tmp_path / "warehouse")
+    assert {name: len(tables.rows(name)) for name in rows} == rows
