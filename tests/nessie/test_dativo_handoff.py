@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -84,8 +85,17 @@ compliance:
 """
 
 
+@pytest.fixture
+def _payments(stack: LocalStack) -> Iterator[None]:
+    """The namespace on main, where an administrator makes it; tests of what main has come after."""
+    catalog = catalog_of(stack, "main")
+    catalog.create_namespace("payments")
+    yield
+    catalog.drop_namespace("payments")
+
+
+@pytest.mark.usefixtures("_payments")
 def test_the_job_runs_and_its_second_run_reads_only_the_new(stack: LocalStack, tmp_path: Path) -> None:
-    catalog_of(stack, "main").create_namespace_if_not_exists("payments")
     now = int(time.time())
     api = StripeApi([customer(n, now - 35 * DAY + n * 3600) for n in range(30)])
     project = Project(tmp_path)

@@ -65,7 +65,7 @@ def test_a_file_that_is_no_catalog_is_one_error_line(desk: Desk, caplog: pytest.
     catalog.write_text(text)
     assert desk.plan("--catalog-file", str(catalog)) == (2, "")
     assert [r.getMessage() for r in caplog.records] == [
-        f"input: file '{catalog}' is not a Singer catalog: make one with the tap's --discover"
+        f"input: file '{catalog}' is not a Singer catalog: make one with the tap's --discover (retryable: unknown)"
     ]
 
 

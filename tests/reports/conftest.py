@@ -23,8 +23,9 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     return ran_once((base.parent if base.name.startswith("popen-") else base) / "reports-ran")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Chromium, for one module: an event loop runs in this thread as long as it is open, which others' code meets."""
     with sync_playwright() as playwright:
         started = start(playwright)
         yield started
