@@ -77,7 +77,8 @@ def test_answers_that_never_come_end_the_run_and_delete_no_file(landing: Landing
         ended = landing.run(LINES, nessie_uri=proxy.uri)
     assert (ended.code, ended.out, landing.tables()) == (1, b"", {})
     assert ended.errors == [
-        "unknown_outcome: publishing failed: the catalog answered 500: check the catalog, then run again"
+        "unknown_outcome: publishing failed: the catalog answered 500: check the catalog, then run again "
+        "(retryable: yes)"
     ]
     again = landing.run(LINES)
     _good(again, landing)
