@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import IO, Any, BinaryIO, ClassVar, NoReturn
 
 from singer_sdk import Target
@@ -16,7 +18,7 @@ from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabiliti
 from singer_sdk.singerlib.encoding.base import GenericSingerReader
 from singer_sdk.sinks import Sink
 
-from target_dativo_iceberg import config, log
+from target_dativo_iceberg import config, log, whole_file
 from target_dativo_iceberg.errors import (
     DativoError,
     InputError,
@@ -28,7 +30,6 @@ from target_dativo_iceberg.errors import (
 from target_dativo_iceberg.loader import Loader
 from target_dativo_iceberg.machine import machine_errors
 from target_dativo_iceberg.report import RunReport
-from target_dativo_iceberg.report_file import write
 from target_dativo_iceberg.route import Contracts
 from target_dativo_iceberg.settings import Settings, json_schema, parse
 from target_dativo_iceberg.telemetry.events import RunEnded, RunStarted
@@ -153,8 +154,12 @@ class TargetDativoIceberg(Target):
         return report
 
     def _keep(self, report: Mapping[str, Any]) -> None:
-        if self.settings.report_path:
-            write(report, self.settings.report_path)
+        if not self.settings.report_path:
+            return
+        path, what = Path(self.settings.report_path), "the run report"
+        if not path.name:
+            raise StoreError(f"{what} cannot be written (its path names a folder)", "check report_path")
+        whole_file.write(path, json.dumps(report, indent=2) + "\n", what=what, setting="report_path")
 
     def process_endofpipe(self) -> None:
         """Nothing is left: the loader published at the end of input."""

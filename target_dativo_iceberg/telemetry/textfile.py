@@ -5,16 +5,14 @@ One file per tenant and job. A run that fails keeps when the last one succeeded,
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from target_dativo_iceberg.errors import StoreError
+from target_dativo_iceberg import whole_file
 from target_dativo_iceberg.telemetry.events import Event, RunEnded
 from target_dativo_iceberg.telemetry.measures import ENDED, PUBLISH, RUN, SUCCESS, Measure, identity, of_streams
 
@@ -60,16 +58,8 @@ def write(directory: Path, report: Mapping[str, Any], ended: float) -> Path:
     """
     labels = identity(report)
     path = directory / file_name(labels["tenant"], labels["job"])
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        beside.write_text(text(report, ended, _last_success(path)), encoding="utf-8")
-        beside.chmod(0o644)
-        beside.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
-        raise StoreError(f"the textfile cannot be written ({error.strerror})", "check metrics_dir") from error
+    found = text(report, ended, _last_success(path))
+    whole_file.write(path, found, what="the textfile", setting="metrics_dir", mode=0o644)
     return path
 
 
