@@ -38,11 +38,19 @@ def nessie(stack: LocalStack) -> Iterator[NessieClient]:
         yield client
 
 
+@pytest.fixture(scope="session")
+def beginning(stack: LocalStack) -> Reference:
+    """`main` before any test: some tests commit to it."""
+    with NessieClient(stack.nessie_uri) as client:
+        first = list(client.log("main"))[-1].commit_meta.hash
+    return Reference("BRANCH", "main", first)
+
+
 @pytest.fixture
-def branch(nessie: NessieClient, request: pytest.FixtureRequest) -> Reference:
-    """A new branch with the namespace `ns` and no table, as `main` is."""
+def branch(nessie: NessieClient, beginning: Reference, request: pytest.FixtureRequest) -> Reference:
+    """A new branch whose only commit made the namespace `ns`."""
     name = re.sub("[^A-Za-z0-9_]", "-", request.node.name)
-    return nessie.create_branch(f"{name}-{next(_NUMBERS)}", nessie.reference("main"))
+    return nessie.create_branch(f"{name}-{next(_NUMBERS)}", beginning)
 
 
 @pytest.fixture
