@@ -1,15 +1,18 @@
-"""Pieces of BATCH files on their way to the workers."""
+"""Pieces of BATCH files: how their rows are staged."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from target_dativo_iceberg.adoption import Piece
+from target_dativo_iceberg.adoption import Candidate, Piece
 from target_dativo_iceberg.batch import read_exactly
 from target_dativo_iceberg.messages import Records
 from target_dativo_iceberg.stage import Source, Staged, stage, stage_arrow
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pyarrow as pa
 
     from target_dativo_iceberg.batch import Plan
@@ -17,21 +20,14 @@ if TYPE_CHECKING:
     from target_dativo_iceberg.contract.rules.verdict import Judge
     from target_dativo_iceberg.record_stamp import Stamp
     from target_dativo_iceberg.streams import Stream
-    from target_dativo_iceberg.workers import Workers
 
 
-def submit(
-    workers: Workers,
-    stream: Stream,
-    piece: Records | pa.RecordBatch | Piece,
-    row: int,
-    name: str,
-    stamp: Stamp | None,
-) -> None:
-    """Hand a piece to the workers.
+def staging(
+    stream: Stream, piece: Records | pa.RecordBatch | Piece, row: int, name: str, stamp: Stamp | None
+) -> Callable[[], Staged]:
+    """Return what stages a piece; it takes nothing of the stream that may change meanwhile.
 
     Args:
-        workers: they.
         stream: whose rows it has.
         piece: of a BATCH file.
         row: number of its first row there.
@@ -41,13 +37,15 @@ def submit(
     """
     plan, judge, privacy, seals = stream.batch_plan, stream.judge, stream.privacy, not stream.ordered
     if isinstance(piece, Records):
-        workers.submit(stream, piece.nbytes, stage, plan, judge, piece, privacy, stamp, seals=seals)
-    elif isinstance(piece, Piece):
-        file = (row, name, privacy)
-        workers.submit(stream, piece.nbytes, _stage_piece, plan, judge, piece, *file, seals=seals, candidate=piece.of)
-    else:
-        about = (row, name, privacy, stamp)
-        workers.submit(stream, piece.nbytes, stage_arrow, plan, judge, piece, *about, seals=seals)
+        return partial(stage, plan, judge, piece, privacy, stamp, seals=seals)
+    if isinstance(piece, Piece):
+        return partial(_stage_piece, plan, judge, piece, row, name, privacy, seals=seals)
+    return partial(stage_arrow, plan, judge, piece, row, name, privacy, stamp, seals=seals)
+
+
+def file_of(piece: Records | pa.RecordBatch | Piece) -> Candidate | None:
+    """Return the file that a piece is of, when it may be adopted."""
+    return piece.of if isinstance(piece, Piece) else None
 
 
 def _stage_piece(

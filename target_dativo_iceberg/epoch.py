@@ -23,6 +23,7 @@ from target_dativo_iceberg.timeline import Span
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from pyiceberg.manifest import DataFile
 
     from target_dativo_iceberg.activation import Activation
     from target_dativo_iceberg.adoption import Candidate
@@ -125,14 +126,37 @@ class Epoch:
 
     def quarantine(self, stream: str, rejected: Sequence[Rejected]) -> None:
         """Take rejected records of a stream."""
+        table = self._quarantine_of(stream)
+        table.asked_for = True
+        self._buffer(table, quarantine.rows(self._settings.run_id, stream, self._by_stream[stream].contract, rejected))
+
+    def _quarantine_of(self, stream: str) -> OpenTable:
+        """Return the table for rejected records of a stream; it is only made when rows come."""
         good = self._by_stream[stream]
         identifier = (*good.identifier[:-1], good.identifier[-1] + names.QUARANTINE)
         if identifier not in self._tables:
             contract = quarantine.contract_of(identifier[-1])
             appending = replace(self._settings, load_method="append-only")
             self.bind(stream + names.QUARANTINE, identifier, contract, settings=appending)
-        rows = quarantine.rows(self._settings.run_id, stream, good.contract, rejected)
-        self._buffer(self._tables[identifier], rows)
+            self._tables[identifier].asked_for = False
+        return self._tables[identifier]
+
+    def file_targets(self, stream: str) -> tuple[FileTarget, FileTarget]:
+        """Return where others write accepted and rejected rows of a stream.
+
+        Raises:
+            DativoError: whatever opening their tables met.
+
+        """
+        tables = (self._by_stream[stream], self._quarantine_of(stream))
+        self._wait()
+        good, bad = (self._encoder.submit(self._target, table).result() for table in tables)
+        return good, bad
+
+    def take_files(self, stream: str, good: Sequence[DataFile], bad: Sequence[DataFile]) -> None:
+        """Take data files that others have written."""
+        self._by_stream[stream].handed_in += good
+        self._quarantine_of(stream).handed_in += bad
 
     def _buffer(self, table: OpenTable, batch: pa.RecordBatch) -> None:
         """Hold rows until they fill a row group, or until all tables together hold too much."""
@@ -217,6 +241,8 @@ class Epoch:
         return self._store.result().file_target(table.destination, prefix)
 
     def _finish(self, table: OpenTable) -> None:
+        table.files += table.handed_in
+        table.handed_in = []
         if table.writer is not None:
             table.files += table.writer.finish()
             table.writer = None
@@ -288,8 +314,7 @@ class Epoch:
                 retirement=t.retirement,
             )
             for t in self._tables.values()
-            if t.destination is not None
-            and (t.has_rows or t.destination.creates or t.destination.evolves or t.has_older(store, checkpoint))
+            if t.destination is not None and (t.changes or t.has_older(store, checkpoint))
         ]
         if not changes:
             return {}

@@ -20,7 +20,7 @@ docs/errors.md tells of it (`make docs`).
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 _RETRYABLE = {True: "yes", False: "no", None: "unknown"}
 
@@ -58,10 +58,20 @@ class DativoError(Exception):
         self.hint = hint
         super().__init__(f"{message}: {hint}" if hint else message)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as it is, whatever a subclass is made of."""
+        return _as_it_was, (type(self), self.args, dict(self.__dict__))
+
     @property
     def line(self) -> str:
         """One line for the log: code, sentence, and whether it is worth another try."""
         return f"{self.code}: {self} (retryable: {_RETRYABLE[self.retryable]})"
+
+
+def _as_it_was(kind: type[DativoError], args: tuple[Any, ...], state: dict[str, Any]) -> DativoError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
 
 
 class SettingsError(DativoError):

@@ -8,40 +8,35 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
-from target_dativo_iceberg import batch_pieces, log
+from target_dativo_iceberg import log
 from target_dativo_iceberg.activation import Activation
 from target_dativo_iceberg.batch_files import pieces, root_paths
-from target_dativo_iceberg.batch_fit import chosen, takes_files
 from target_dativo_iceberg.completion import Completion
-from target_dativo_iceberg.epoch import Epoch
+from target_dativo_iceberg.epochs import Epochs
 from target_dativo_iceberg.errors import ContractError, InputError, RecordBeforeSchemaError, StoreError
+from target_dativo_iceberg.intake import Intake
 from target_dativo_iceberg.interrupts import Interrupts
 from target_dativo_iceberg.journal import check_completed, noting
 from target_dativo_iceberg.machine import beginning_threads, scratch
 from target_dativo_iceberg.messages import ActivateVersion, BatchFiles, Block, Reader, Records, Schema, State
-from target_dativo_iceberg.opening import fitting_table, learn_keys, opened_store
+from target_dativo_iceberg.opening import fitting_table, learn_keys
 from target_dativo_iceberg.position import Position
 from target_dativo_iceberg.progress import Progress
 from target_dativo_iceberg.record_stamp import Stamp, now, run_number
 from target_dativo_iceberg.report import RunReport
-from target_dativo_iceberg.stage import Staged, stage
 from target_dativo_iceberg.streams import Stream, Streams
 from target_dativo_iceberg.tally import Tally
 from target_dativo_iceberg.telemetry.events import StateEmitted
 from target_dativo_iceberg.telemetry.feed import Feed
-from target_dativo_iceberg.workers import Job, Workers
 
 if TYPE_CHECKING:
-    from target_dativo_iceberg.adoption import Candidate
     from target_dativo_iceberg.maps import StreamMaps
     from target_dativo_iceberg.route import Contracts
     from target_dativo_iceberg.settings import Settings
-    from target_dativo_iceberg.tables import Store
 
 MIB = 1 << 20
 
@@ -74,9 +69,6 @@ class Loader:
         self._reader = Reader(source, settings.max_line_mb * MIB)
         self._emit = emit
         self._maps = maps
-        self._workers = Workers(max(8 * MIB, (settings.memory_limit_mb - 256) * MIB // 8))
-        self._encoder = ThreadPoolExecutor(1, "encoder")
-        self._store: Future[Store]
         self._scratch = scratch()
         self._made = Streams(settings, contracts, self._scratch)
         self._streams: dict[str, Stream] = {}
@@ -84,12 +76,13 @@ class Loader:
         self._began = self._position.began
         self._last_state = ""
         self._completion = Completion()
-        self._epoch: Epoch | None = None
         self._interrupts = Interrupts()
         self._progress = Progress()
         self._feed = feed or Feed(RunReport(settings.run_id, settings.job_id, settings.tenant_id))
         self.report = self._feed.report
         self._tally = Tally(self._feed)
+        self._epochs = Epochs(settings, self.report)
+        self._intake = Intake(settings, self._epochs, self._tally)
 
     # ---- the run ----
 
@@ -108,9 +101,9 @@ class Loader:
                 self._abandon()
                 raise
             finally:
-                self._workers.shutdown()
-                # After a failure the encoder may hang in a call to a dead store: it has had its time in _abandon.
-                self._encoder.shutdown(wait=self.report.finished, cancel_futures=True)
+                self._intake.close()
+                self.report.lost_attempts = self._intake.lost
+                self._epochs.close(wait=self.report.finished)
                 self._progress.close()
                 for stream in self._streams.values():
                     stream.ordered.close()
@@ -121,8 +114,8 @@ class Loader:
     def _begin(self) -> None:
         # A signal that is raised while a thread begins would meet Python's own locks.
         with self._interrupts.postponed(), beginning_threads():
-            self._workers.begin()
-            self._store = self._encoder.submit(opened_store, self._settings)
+            self._intake.begin()
+            self._epochs.begin()
 
     def _read(self) -> None:
         for block in self._reader.blocks():
@@ -177,7 +170,7 @@ class Loader:
 
     def _idle(self) -> None:
         """Use a pause of the tap: take results, and publish an old epoch if it ends with a STATE."""
-        self._collect(0)
+        self._intake.collect_all()
         old = self._position.is_old(self._settings)
         if old and self._position.state_is_last and self._position.nbytes and not self._replaced():
             self._publish()
@@ -208,30 +201,30 @@ class Loader:
             stream = self._streams.get(name)
             if stream is not None and stream.obeys_versions:
                 found = Activation(message.version, run_number(self._began), now(), stream.settings.hard_delete)
-                self._bound(stream).activate(name, found)
+                self._epochs.of(stream).activate(name, found)
 
     def _schema(self, message: Schema, line: int) -> None:
         """Bind a stream to its contract; what does not fit fails here, before its rows are read."""
         known = self._streams.get(message.stream)
         if known is not None and known.schema == message:
             return
-        self._collect(0)
+        self._intake.collect_all()
         with _at_line(line):
             stream = self._made.open(message, known)
             self._fit(stream)
         self._streams[message.stream] = stream
         self._completion.began(message.stream, line)
         if stream.ordered.wants_table:
-            self._encoder.submit(learn_keys, stream, self._store).result()
+            self._epochs.ask(partial(learn_keys, stream))
         self._tally.bind(stream)
         self._feed.say(stream.started())
-        self._bind(stream)
+        self._epochs.bind(stream)
 
     def _fit(self, stream: Stream) -> None:
         """Give a stream that its table cannot take another one, if the settings or its contract say so."""
         stated = stream.contract.policies.get("on_incompatible", stream.settings.on_incompatible)
         if stated == "new_table":
-            found = self._encoder.submit(fitting_table, self._store, stream).result()
+            found = self._epochs.ask(partial(fitting_table, stream))
             if found != stream.identifier:
                 self._contracts.claim(found, stream.name)
                 stream.identifier = found
@@ -256,9 +249,7 @@ class Loader:
         stream = self._stream(run.stream, run.line_number(0))
         if stream.settings.load_method == "overwrite" and not run.file:
             self._completion.began(run.stream, run.line_number(len(run.lines) - 1))
-        args = (stream.plan, stream.judge, run, stream.privacy, self._stamp(stream))
-        self._workers.submit(stream, run.nbytes, stage, *args, seals=not stream.ordered)
-        self._collect()
+        self._intake.records(stream, run, self._stamp(stream))
 
     def _stamp(self, stream: Stream) -> Stamp | None:
         if not stream.settings.add_record_metadata:
@@ -276,74 +267,19 @@ class Loader:
         stream = None if self._maps is not None else self._stream(message.stream, line)
         for name in [message.stream] if self._maps is None else [s.name for s in self._replaced()]:
             self._completion.began(name, line)
-        roots = root_paths(self._settings.batch_roots)
-        for name, row, piece in pieces(message, roots, self._settings.max_line_mb * MIB, self._candidates(stream)):
-            if stream is not None:
-                batch_pieces.submit(self._workers, stream, piece, row, name, self._stamp(stream))
-                self._collect()
-            elif self._maps is not None:
-                self._stage_mapped(self._maps.batch(message.stream, piece, row, name))
-
-    def _candidates(self, stream: Stream | None) -> Callable[[Path], Candidate | None]:
-        """Return what tells which files of a stream may be adopted."""
-        if stream is None or not takes_files(stream):
-            return lambda _: None
-        table = self._bound(stream)
-        return lambda path: chosen(stream, path) if table.takes_files(stream.name) else None
-
-    # ---- results, in order ----
-
-    def _collect(self, limit: int | None = None) -> None:
-        """Take finished runs; with a limit, wait until no more than so many bytes are at the workers."""
-        for job in self._workers.finished(limit):
-            self._accept(job, job.staged.result())
-        if self._epoch is not None:
-            self._epoch.check()
-
-    def _accept(self, job: Job, staged: Staged) -> None:
-        stream, name = job.stream, job.stream.name
-        if stream.ordered:
-            staged = stream.ordered.take(staged)
-        self._tally.take(stream, staged, job.nbytes)
-        epoch = self._bound(stream)
-        if stream.mark(staged.marks):
-            self._bind(stream)
-        if staged.rejected:
-            epoch.quarantine(name, staged.rejected)
-        self._write(epoch, job, staged)
-
-    def _write(self, epoch: Epoch, job: Job, staged: Staged) -> None:
-        """Have accepted rows written, or their file adopted once all of them stay as they are."""
-        name, file = job.stream.name, job.candidate
-        if file is not None and file.passes(staged):
-            if file.complete:
-                epoch.adopt(name, file)
+        if stream is not None:
+            self._intake.files(stream, message, self._stamp(stream))
             return
-        if file is not None and file.waiting:
-            epoch.write_again(name, file.passed())
-        epoch.add(name, staged.accepted if file is None else file.written(staged.accepted))
+        assert self._maps is not None
+        roots, longest = root_paths(self._settings.batch_roots), self._settings.max_line_mb * MIB
+        for name, row, piece in pieces(message, roots, longest):
+            self._stage_mapped(self._maps.batch(message.stream, piece, row, name))
 
     # ---- epochs ----
 
-    def _opened(self) -> Epoch:
-        if self._epoch is None:
-            self._epoch = Epoch(self._settings, self._store, self._encoder, self.report.epochs + 1)
-        return self._epoch
-
-    def _bound(self, stream: Stream) -> Epoch:
-        """Return the open epoch with the stream's table in it."""
-        if not self._opened().has(stream.name):
-            self._bind(stream)
-        return self._opened()
-
-    def _bind(self, stream: Stream) -> None:
-        self._opened().bind(
-            stream.name, stream.identifier, stream.contract, stream.privacy.check_table, settings=stream.settings
-        )
-
     def _publish(self, *, final: bool = False) -> None:
         """End the epoch here: everything read so far appears in one commit, then its STATE is printed."""
-        self._collect(0)
+        self._intake.collect_all()
         if final:
             self._completion.check(stream.name for stream in self._replaced())
         self._tally.check(self._streams.values(), self._settings, final=final)
@@ -355,14 +291,12 @@ class Loader:
             self._position = Position()
 
     def _commit(self, state: State | None) -> None:
-        if self._epoch is None:
-            self._store.result()  # a warehouse that cannot be used ends the run, even one without rows
-            return
         audits = [stream.audit for stream in self._streams.values() if stream.ordered.table_checks]
         note = noting(self._settings.journal_path, state.value if state else None)
-        self._epoch.publish(self._tally.open, self._hash(state), self._last_state, audits, note)
-        self._tally.published(self._streams.values(), self._epoch.span)
-        self._epoch = None
+        span = self._epochs.publish(self._tally.open, self._hash(state), self._last_state, audits, note)
+        if span is None:
+            return
+        self._tally.published(self._streams.values(), span)
         for stream in self._streams.values():
             stream.ordered.start_epoch()
 
@@ -381,9 +315,8 @@ class Loader:
 
     def _abandon(self) -> None:
         """Drop the open epoch: no snapshot names its files."""
-        self._workers.cancel()
-        if self._epoch is not None:
-            self._epoch.discard()
+        self._intake.cancel()
+        self._epochs.discard()
         self.report.unpublished = self._tally.open
 
 

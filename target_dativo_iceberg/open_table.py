@@ -40,6 +40,8 @@ class OpenTable:
         activation: has rows of older versions retired.
         retirement: does it, where rows are only added.
         takes_files: whether files may be adopted.
+        handed_in: data files that others have written; the thread that reads has them until the epoch ends.
+        asked_for: it is made even if no row comes.
         files: data files that are complete.
 
     """
@@ -57,6 +59,8 @@ class OpenTable:
     activation: Activation | None = None
     retirement: Retirement | None = None
     takes_files: bool = True
+    handed_in: list[DataFile] = field(default_factory=list)
+    asked_for: bool = True
     files: list[DataFile] = field(default_factory=list)
 
     @property
@@ -68,6 +72,12 @@ class OpenTable:
     def has_rows(self) -> bool:
         """Whether the publish changes its rows."""
         return bool(self.files) or self.replaces_all or (self.upsert is not None and self.upsert.rows > 0)
+
+    @property
+    def changes(self) -> bool:
+        """Whether the publish changes it, as far as rows of this epoch and the shape of the table tell."""
+        found = self.destination
+        return self.has_rows or (self.asked_for and found is not None and (found.creates or found.evolves))
 
     def has_older(self, store: Store, checkpoint: Checkpoint) -> bool:
         """Whether rows of older versions are to leave a table that gets none."""
@@ -87,6 +97,6 @@ class OpenTable:
         if self.retirement is not None:
             self.retirement.discard()
         if self.destination is not None:
-            for file in self.files:
+            for file in (*self.files, *self.handed_in):
                 with suppress(OSError):
                     self.destination.table.io.delete(file.file_path)

@@ -32,7 +32,7 @@ def opened_store(settings: Settings) -> Store:
     return store
 
 
-def fitting_table(store: Future[Store], stream: Stream) -> tuple[str, ...]:
+def fitting_table(stream: Stream, store: Future[Store]) -> tuple[str, ...]:
     """Return the table that takes a stream's rows."""
     from target_dativo_iceberg.fitting import fitting  # noqa: PLC0415 - as above
 

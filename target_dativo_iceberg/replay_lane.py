@@ -22,8 +22,8 @@ from target_dativo_iceberg.contract.rules.uniqueness import unique_rules
 from target_dativo_iceberg.contract.rules.verdict import Judge
 from target_dativo_iceberg.contract.values.coerce import NotJsonError, decode
 from target_dativo_iceberg.messages import Records
+from target_dativo_iceberg.ordered import Ordered
 from target_dativo_iceberg.stage import RESCUED, stage
-from target_dativo_iceberg.streams import Ordered
 
 if TYPE_CHECKING:
     from target_dativo_iceberg.contract.privacy.protection import Privacy

@@ -179,6 +179,7 @@ class RunReport:
         unpublished: counts of the epoch that was open when the run failed, as far as it was judged.
         error: what ended the run.
         finished: the input ended and all of it is published.
+        lost_attempts: starts of the names of files that lost workers may have left; no snapshot names them.
 
     """
 
@@ -197,6 +198,7 @@ class RunReport:
     unpublished: Mapping[str, StreamReport] = field(default_factory=dict)
     error: BaseException | None = None
     finished: bool = False
+    lost_attempts: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.timeline = Timeline(self.began)
@@ -248,6 +250,7 @@ class RunReport:
             "timeline": self.timeline.as_list(),
             "totals": {n: sum(s[n] for s in total) for n in names},
             "streams": total,
+            "lost_attempts": self.lost_attempts,
             "unpublished": [_dropped(s) for s in self.unpublished.values() if s.records],
             "contract_results": oors.documents({**who, "streams": total}, _iso(self.started + self.seconds)),
         }

@@ -136,6 +136,22 @@ SETTINGS: tuple[Setting, ...] = (
         "the contract. Otherwise, or under `false`, its rows are written anew.",
         "load",
     ),
+    Setting(
+        "spread_batches",
+        "string",
+        "no",
+        "Have the files of BATCH messages staged by whole files, side by side: by `threads` of this process, or by the "
+        "nodes of a `ray` cluster (extra `[ray]`). One process publishes them, in the same commit (docs/spread.md).",
+        "load",
+        choices=("no", "threads", "ray"),
+    ),
+    Setting(
+        "ray_address",
+        "string",
+        None,
+        "Address of the Ray cluster. Default: RAY_ADDRESS, else the cluster of this machine.",
+        "load",
+    ),
     Setting("table_properties", "object", {}, "Iceberg table properties for tables that this target creates.", "load"),
     Setting(
         "publish",

@@ -74,6 +74,8 @@ class Settings:
     target_file_size_mb: int = 128
     compression: str = "zstd"
     adopt_batch_files: bool = True
+    spread_batches: str = "no"
+    ray_address: str | None = None
     table_properties: Mapping[str, str] = field(default_factory=dict)
     publish: str = "commit"
     epoch_max_mb: int = 1024
@@ -103,6 +105,11 @@ class Settings:
         from target_dativo_iceberg.nessie import branch_in_uri  # noqa: PLC0415 - only for Nessie
 
         return self.branch or branch_in_uri(self.nessie_uri or "") or self.tenant_id or "main"
+
+    def without_secrets(self) -> Settings:
+        """Return what another machine may know of the settings."""
+        secrets: dict[str, Any] = {setting.name: None for setting in SETTINGS if setting.secret}
+        return replace(self, catalog=None, nessie_uri=None, stream_settings={}, mapping={}, **secrets)
 
     def of(self, stream: str) -> Settings:
         """Return what holds for a stream, by `stream_settings`."""

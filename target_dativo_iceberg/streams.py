@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from target_dativo_iceberg import log
 from target_dativo_iceberg.batch import Plan
-from target_dativo_iceberg.contract.findings import Violation
-from target_dativo_iceberg.contract.model import Check, Contract, Field, Type
-from target_dativo_iceberg.contract.policy import Action, policy_of, strongest
+from target_dativo_iceberg.contract.model import Contract, Field
+from target_dativo_iceberg.contract.policy import Policy, policy_of
 from target_dativo_iceberg.contract.privacy.protection import Privacy, compile_privacy, load_key, read_rules
-from target_dativo_iceberg.contract.quality.checks import CheckResult, Quality
 from target_dativo_iceberg.contract.record_metadata import DELETED_AT
-from target_dativo_iceberg.contract.rules.uniqueness import Uniqueness
-from target_dativo_iceberg.contract.rules.verdict import Judge, Reasons
+from target_dativo_iceberg.contract.rules.verdict import Judge
 from target_dativo_iceberg.contract.singer import properties
-from target_dativo_iceberg.stage import Staged, kept, turned_away
+from target_dativo_iceberg.errors import SettingsError
+from target_dativo_iceberg.machine import scratch
+from target_dativo_iceberg.ordered import Ordered
 from target_dativo_iceberg.telemetry.events import Column, StreamStarted
 
 if TYPE_CHECKING:
@@ -33,10 +31,6 @@ if TYPE_CHECKING:
     from target_dativo_iceberg.route import Contracts
     from target_dativo_iceberg.settings import Settings
     from target_dativo_iceberg.table_rows import Rows
-
-_MIB = 1 << 20
-# Of the memory that keys of a stream may take before they go to disk.
-_KEYS_BYTES = 32 * _MIB
 
 
 @dataclass(slots=True)
@@ -53,6 +47,7 @@ class Stream:
         judge: the contract's rules and policy.
         privacy: what is done to protected columns.
         ordered: what looks at the rows of the run in order.
+        unprotected: the contract before protection.
 
     """
 
@@ -65,6 +60,12 @@ class Stream:
     judge: Judge
     privacy: Privacy
     ordered: Ordered
+    unprotected: Contract
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what it was compiled from, without secrets: who opens it needs keys of his own."""
+        made_of = (self.settings.without_secrets(), self.schema, self.identifier, self.unprotected)
+        return _compiled_again, (*made_of, self.judge.policy, self.contract, self.privacy.key_id)
 
     @property
     def name(self) -> str:
@@ -121,10 +122,21 @@ class Privacies:
             SettingsError: a rule needs a key that is not there.
 
         """
-        privacy = compile_privacy(contract, *_rules_and_key(settings), require_rule=settings.require_privacy_rule)
+        privacy = protection(contract, settings)
         for warning in privacy.warnings:
             log.once(warning)
         return privacy
+
+
+def protection(contract: Contract, settings: Settings) -> Privacy:
+    """Return what the privacy rules of a stream's settings make of its contract.
+
+    Raises:
+        ContractError: a rule does not fit the contract.
+        SettingsError: a rule needs a key that is not there.
+
+    """
+    return compile_privacy(contract, *_rules_and_key(settings), require_rule=settings.require_privacy_rule)
 
 
 def _rules_and_key(settings: Settings) -> tuple[PrivacyRules, Key | None]:
@@ -165,28 +177,80 @@ class Streams:
         """
         settings = self._settings.of(message.stream)
         contract = self._contracts.contract(message)
-        evidence = properties(message.stream, message.schema)
-        self._contracts.check_evidence(message, contract, evidence)
+        self._contracts.check_evidence(message, contract, properties(message.stream, message.schema))
         privacy = self._privacies.of(contract, settings)
         policy = policy_of(settings.on_violation, privacy.clear, self._contracts.documented)
-        judge = Judge(privacy.clear, policy, _deleted_at(privacy.clear, settings))
-        keeps = judge.keeps_unknown
-        return Stream(
-            settings,
-            message,
-            self._contracts.identifier(message.stream, contract),
-            privacy.contract,
-            Plan(privacy.clear, evidence, keeps_unknown=keeps, with_message=settings.add_record_metadata),
-            Plan(privacy.clear, evidence, bare=True, keeps_unknown=keeps),
-            judge,
-            privacy,
-            self._ordered(privacy, judge, before, _scope_of_keys(settings)),
-        )
+        identifier = self._contracts.identifier(message.stream, contract)
+        stream = stream_of(settings, message, identifier, contract, privacy, policy, self._scratch)
+        if before is not None and before.ordered.follows(privacy, stream.judge):
+            stream.ordered = before.ordered
+        return stream
 
-    def _ordered(self, privacy: Privacy, judge: Judge, before: Stream | None, unique_check: str) -> Ordered:
-        if before is not None and before.ordered.follows(privacy, judge):
-            return before.ordered
-        return Ordered(privacy, judge, self._scratch, unique_check)
+
+def stream_of(
+    settings: Settings,
+    message: Schema,
+    identifier: tuple[str, ...],
+    contract: Contract,
+    privacy: Privacy,
+    policy: Policy,
+    scratch: Path,
+) -> Stream:
+    """Compile a stream.
+
+    Args:
+        settings: what holds for it.
+        message: its SCHEMA.
+        identifier: of its table.
+        contract: before protection.
+        privacy: what protection makes of it.
+        policy: what a violation causes.
+        scratch: folder for keys and rows beyond memory; made when needed.
+
+    Raises:
+        ContractError: a rule cannot be applied.
+
+    """
+    evidence = properties(message.stream, message.schema)
+    judge = Judge(privacy.clear, policy, _deleted_at(privacy.clear, settings))
+    keeps = judge.keeps_unknown
+    return Stream(
+        settings,
+        message,
+        identifier,
+        privacy.contract,
+        Plan(privacy.clear, evidence, keeps_unknown=keeps, with_message=settings.add_record_metadata),
+        Plan(privacy.clear, evidence, bare=True, keeps_unknown=keeps),
+        judge,
+        privacy,
+        Ordered(privacy, judge, scratch, _scope_of_keys(settings)),
+        contract,
+    )
+
+
+def _compiled_again(
+    settings: Settings,
+    message: Schema,
+    identifier: tuple[str, ...],
+    unprotected: Contract,
+    policy: Policy,
+    contract: Contract,
+    key_id: str,
+) -> Stream:
+    """Return a stream that was pickled; `contract` has the marks that rows got, `key_id` is of the privacy key.
+
+    Raises:
+        SettingsError: there is no privacy key here, or another one.
+
+    """
+    privacy = protection(unprotected, settings)
+    if privacy.key_id != key_id:
+        raise SettingsError(
+            f"stream '{message.stream}': a worker has another privacy key", "give all the same, by environment or file"
+        )
+    stream = stream_of(settings, message, identifier, unprotected, privacy, policy, scratch())
+    stream.contract = contract
+    return stream
 
 
 def _deleted_at(contract: Contract, settings: Settings) -> str | None:
@@ -199,143 +263,3 @@ def _scope_of_keys(settings: Settings) -> str:
     """Among which rows keys may be once; a table that is replaced has none but those of the run."""
     replaced = settings.load_method == "overwrite" and settings.unique_check == "table"
     return "run" if replaced else settings.unique_check
-
-
-class Ordered:
-    """What looks at a stream's rows in their order: keys that repeat, and aggregate checks. False if nothing does.
-
-    Args:
-        privacy: the contract before and after protection.
-        judge: its policy.
-        scratch: folder for what does not fit in memory.
-        unique_check: among which rows a key may be once: those of the epoch (`batch`), of the run, of the table.
-
-    """
-
-    def __init__(self, privacy: Privacy, judge: Judge, scratch: Path, unique_check: str = "run") -> None:
-        clear = privacy.clear
-        self._scratch = scratch
-        self._scope = unique_check
-        self._unique = self._no_keys_yet(privacy)
-        self._knows_table = False
-        unique = [columns for columns, repeat in self._unique.keys if judge.action(repeat) is not Action.KEEP]
-        self._judge = judge
-        self._privacy = privacy
-        self._clear = Quality(
-            replace(clear, checks=privacy.clear_checks), memory_bytes=_KEYS_BYTES, scratch=scratch, unique=unique
-        )
-        self._sealed = Quality(privacy.contract, memory_bytes=_KEYS_BYTES, scratch=scratch, unique=unique)
-
-    def __bool__(self) -> bool:
-        """Whether rows must come here, in order, before they are protected."""
-        return bool(self._unique) or bool(self._clear) or bool(self._sealed)
-
-    @property
-    def measures(self) -> bool:
-        """Whether aggregate checks look at the rows."""
-        return bool(self._clear) or bool(self._sealed)
-
-    @property
-    def key_columns(self) -> frozenset[str]:
-        """Columns whose values are looked at in order."""
-        return frozenset(column.partition(".")[0] for columns, _ in self._unique.keys for column in columns)
-
-    def _no_keys_yet(self, privacy: Privacy) -> Uniqueness:
-        """Look for keys among rows in the clear, or as the table has them when they are compared with its own."""
-        contract = privacy.contract if self._scope == "table" else privacy.clear
-        return Uniqueness(contract, _KEYS_BYTES, self._scratch)
-
-    def follows(self, privacy: Privacy, judge: Judge) -> bool:
-        """Go on under a later SCHEMA, unless other keys or checks are asked for; return whether that is so."""
-        before, now = self._privacy, privacy
-        same = (
-            before.clear.primary_key == now.clear.primary_key
-            and before.clear.name == now.clear.name
-            and before.contract.checks == now.contract.checks
-            and before.clear_checks == now.clear_checks
-            and self._unique.keys == self._no_keys_yet(privacy).keys
-            and _types(before.clear).items() <= _types(now.clear).items()
-        )
-        if same:
-            self._privacy, self._judge = privacy, judge
-        return same
-
-    @property
-    def wants_table(self) -> bool:
-        """Whether the keys of the table are to be learnt before the first row."""
-        return self._scope == "table" and bool(self._unique) and not self._knows_table
-
-    def learn(self, identifier: tuple[str, ...], rows: Rows) -> None:
-        """Learn the keys that the table has."""
-        contract = self._privacy.contract
-        for columns, _ in self._unique.keys:
-            names = list(dict.fromkeys(column.partition(".")[0] for column in columns))
-            for batch in rows(identifier, contract, names):
-                self._unique.know(columns, batch)
-        self._knows_table = True
-
-    def take(self, staged: Staged) -> Staged:
-        """Turn away rows that repeat a key, measure the others, and protect them."""
-        reasons = self._repeats(columns_of(staged, self._privacy)) if self._unique else {}
-        if reasons:
-            staged = _sorted_out(staged, reasons)
-        self._clear.observe(columns_of(staged, self._privacy), staged.count - staged.accepted.num_rows)
-        sealed = staged.sealed(self._privacy)
-        self._sealed.observe(sealed.accepted.select([f.name for f in self._privacy.contract.fields]), 0)
-        return sealed
-
-    def _repeats(self, batch: pa.RecordBatch) -> dict[int, list[tuple[Violation, Action]]]:
-        """Return, by row, each key that it repeats and what the policy says of that."""
-        reasons: dict[int, list[tuple[Violation, Action]]] = {}
-        for repeats in self._unique.repeats(self._privacy.apply(batch) if self._scope == "table" else batch):
-            action = self._judge.action(repeats.violation)
-            for row in pc.indices_nonzero(repeats.rows).to_pylist():
-                reasons.setdefault(row, []).append((repeats.violation, action))
-        return reasons
-
-    @property
-    def table_checks(self) -> list[tuple[Quality, Check]]:
-        """The checks that need the whole table; they are of its columns as they are written."""
-        return [(self._sealed, check) for check in self._sealed.table_checks]
-
-    def results(self, *, final: bool) -> list[CheckResult]:
-        """Return the results of the epoch's checks; those over the whole run only at its end."""
-        scopes = ("batch", "run") if final else ("batch",)
-        return [r for quality in (self._clear, self._sealed) for scope in scopes for r in quality.results(scope)]
-
-    def start_epoch(self) -> None:
-        """Forget the rows of the epoch that is published."""
-        if self._scope == "batch" and self._unique:
-            self._unique = self._no_keys_yet(self._privacy)
-        self._clear.start_epoch()
-        self._sealed.start_epoch()
-
-    def close(self) -> None:
-        """Delete what was kept on disk."""
-        self._clear.close()
-        self._sealed.close()
-
-
-def _types(contract: Contract) -> dict[str, Type]:
-    return {f.name: f.type for f in contract.fields}
-
-
-def columns_of(staged: Staged, privacy: Privacy) -> pa.RecordBatch:
-    """Return accepted rows without their marks."""
-    return staged.accepted.select([f.name for f in privacy.clear.fields])
-
-
-def _sorted_out(staged: Staged, reasons: Mapping[int, Reasons]) -> Staged:
-    """Turn away accepted rows, by their index among them, or name the reasons in those that the policy keeps."""
-    worst = {row: strongest([action for _, action in found]) for row, found in reasons.items()}
-    flagged = {row: found for row, found in reasons.items() if worst[row] is Action.KEEP}
-    if flagged:
-        staged = kept(staged, flagged)
-    if len(flagged) == len(reasons):
-        return staged
-    away = {row: (worst[row], reasons[row]) for row in sorted(reasons) if row not in flagged}
-    keep = pa.array([row not in away for row in range(staged.accepted.num_rows)], pa.bool_())
-    numbers = range(staged.accepted.num_rows) if staged.rows is None else staged.rows.to_pylist()
-    rows = pc.indices_nonzero(keep) if staged.rows is None else staged.rows.filter(keep)
-    accepted = replace(staged, accepted=staged.accepted.filter(keep), rows=rows)
-    return turned_away(accepted, {numbers[row]: found for row, found in away.items()})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import TYPE_CHECKING
 
 from target_dativo_iceberg import log
@@ -12,7 +12,9 @@ from target_dativo_iceberg.report import StreamReport
 from target_dativo_iceberg.telemetry.events import EpochPublished
 
 if TYPE_CHECKING:
+    from target_dativo_iceberg.quarantine import Rejected
     from target_dativo_iceberg.settings import Settings
+    from target_dativo_iceberg.spread.task import Outcome
     from target_dativo_iceberg.stage import Staged
     from target_dativo_iceberg.streams import Stream
     from target_dativo_iceberg.telemetry.feed import Feed
@@ -61,17 +63,36 @@ class Tally:
             ViolationError: one of them ends the run, or too many break their contract.
 
         """
-        name, counts = stream.name, self.of(stream.name)
-        new = staged.unknown - counts.unknown_fields
-        if new:
-            log.once(f"stream '{name}': members {sorted(new)[:_SHOWN]} are not in the contract and are not written")
+        counts = self.of(stream.name)
+        self._tell_unknown(stream, staged.unknown)
         counts.take(staged, nbytes)
         found = staged.rejected if staged.failed is None else (staged.failed[0], *staged.rejected)
         if found:
             counts.examples.take(stream.contract, found)
-        if staged.failed is not None:
-            raise violation_error(name, stream, staged.failed)
-        check_count(name, stream.settings.max_violations, counts, self._report.streams.get(name))
+        self._check(stream, staged.failed)
+
+    def add(self, stream: Stream, outcome: Outcome) -> None:
+        """Count records that were staged elsewhere.
+
+        Raises:
+            ViolationError: as `take` does.
+
+        """
+        self._tell_unknown(stream, outcome.counts.unknown_fields)
+        self.of(stream.name).add(outcome.counts)
+        self._check(stream, outcome.failed)
+
+    def _tell_unknown(self, stream: Stream, found: Set[str]) -> None:
+        new = found - self.of(stream.name).unknown_fields
+        if new:
+            shown = sorted(new)[:_SHOWN]
+            log.once(f"stream '{stream.name}': members {shown} are not in the contract and are not written")
+
+    def _check(self, stream: Stream, failed: tuple[Rejected, int] | None) -> None:
+        name = stream.name
+        if failed is not None:
+            raise violation_error(name, stream, failed)
+        check_count(name, stream.settings.max_violations, self.of(name), self._report.streams.get(name))
 
     def check(self, streams: Iterable[Stream], settings: Settings, *, final: bool) -> None:
         """Check the epoch before its publish: shares of violations, aggregate checks, and that the counts add up.

@@ -7,32 +7,37 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Barrier
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from target_dativo_iceberg.adoption import Candidate
+    from target_dativo_iceberg.spread.task import Outcome, Task
     from target_dativo_iceberg.stage import Staged
     from target_dativo_iceberg.streams import Stream
 
 _WORKERS = 2
+# Tasks that may wait or be done elsewhere: what each leaves here until its turn comes is small.
+_TASKS = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A run of records that a worker has.
+    """A run of records that a worker has, or files that are staged elsewhere.
 
     Attributes:
         stream: whose they are.
         nbytes: of input.
         staged: what becomes of them.
         candidate: the file they are of, when it may be adopted.
+        task: its files, when they are staged elsewhere.
 
     """
 
     stream: Stream
     nbytes: int
-    staged: Future[Staged]
+    staged: Future[Staged] | Future[Outcome]
     candidate: Candidate | None = None
+    task: Task | None = None
 
 
 class Workers:
@@ -60,17 +65,18 @@ class Workers:
             raise
 
     def submit(
-        self,
-        stream: Stream,
-        nbytes: int,
-        task: Callable[..., Staged],
-        *args: Any,
-        seals: bool,
-        candidate: Candidate | None = None,
+        self, stream: Stream, nbytes: int, work: Callable[[], Staged], candidate: Candidate | None = None
     ) -> None:
         """Hand a run to the workers."""
-        self._jobs.append(Job(stream, nbytes, self._threads.submit(task, *args, seals=seals), candidate))
-        self._nbytes += nbytes
+        self._enter(Job(stream, nbytes, self._threads.submit(work), candidate))
+
+    def follow(self, stream: Stream, staged: Future[Outcome], task: Task) -> None:
+        """Have what others stage taken back in its turn."""
+        self._enter(Job(stream, self._in_flight // _TASKS, staged, task=task))
+
+    def _enter(self, job: Job) -> None:
+        self._jobs.append(job)
+        self._nbytes += job.nbytes
 
     def finished(self, limit: int | None = None) -> Iterator[Job]:
         """Yield finished runs from the head of the queue, waiting while more is in it than may be.
