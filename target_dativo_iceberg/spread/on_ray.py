@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-import pickle  # nosec B403 - see where it is read
+import pickle  # nosec B403
 import socket
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -89,7 +89,8 @@ def _run(sent: bytes) -> Outcome:
     """Stage a task on a node. Opened here, what is wrong with it is an error of ours and not of Ray's."""
     from target_dativo_iceberg.spread.staging import run  # noqa: PLC0415 - on the node
 
-    return run(pickle.loads(sent))  # noqa: S301 # nosec B301 - the driver made it; who can send to Ray runs code anyway
+    # The driver made it; and who can send to a Ray cluster runs any code there.
+    return run(pickle.loads(sent))  # noqa: S301 # nosec B301
 
 
 def _aside(work: Callable[[], Any]) -> Any:
