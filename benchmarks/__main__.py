@@ -46,7 +46,7 @@ def _arguments() -> argparse.Namespace:
     merged = kinds.add_parser("upsert", help="upsert beside PyIceberg's Table.upsert")
     merged.add_argument("--large", action="store_true", help="also into ten million rows")
     kinds.add_parser("full", help="all shapes and peers; writes benchmarks/results/latest.json and docs/benchmarks.md")
-    kinds.add_parser("partitions", help="731 and 1,000 partitions beside none")
+    kinds.add_parser("partitions", help="365, 731 and 1,000 partitions beside none")
     kinds.add_parser("scale", help="what a run costs with more records, streams and columns")
     run = kinds.add_parser(
         "meltano", help="one large CSV file through `meltano run`, as RECORD lines and as BATCH files"
