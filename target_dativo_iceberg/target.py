@@ -9,6 +9,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, BinaryIO, ClassVar, NoReturn
 
@@ -84,13 +85,15 @@ class TargetDativoIceberg(Target):
 
     @classmethod
     def cb_config(cls, ctx: Any, param: Any, value: tuple[str, ...]) -> Any:
-        """Check the files that `--config` names before the SDK reads them; from here on the log has its form."""
-        found: dict[str, Any] = {}
+        """Read the files that `--config` names, each once: it may be a pipe. From here on the log has its form."""
+        files: dict[str, Any] = {}
+        environment = config.from_environment(os.environ) if "ENV" in value else {}
         for path in value:
-            found |= config.from_environment(os.environ) if path == "ENV" else config.check_file(path)
-        if found.get("log_format") == "json":
+            files |= config.check_file(path) if path != "ENV" else {}
+        if (files | environment).get("log_format") == "json":
             log.as_json()
-        return super().cb_config(ctx, param, value)
+        given = super().cb_config(ctx, param, tuple(path for path in value if path == "ENV"))
+        return replace(given, config=files)
 
     @property
     def _env_var_config(self) -> dict[str, str]:
