@@ -22,6 +22,7 @@ from pyiceberg.io.pyarrow import PyArrowFileIO
 from pyiceberg.table import StagedTable
 from pyiceberg.typedef import EMPTY_DICT, Properties
 from requests.adapters import HTTPAdapter
+from sqlalchemy.exc import DBAPIError
 from urllib3.connectionpool import ConnectionPool
 from urllib3.exceptions import ReadTimeoutError
 from urllib3.response import BaseHTTPResponse
@@ -34,6 +35,10 @@ from target_dativo_iceberg.store_errors import store_errors
 
 _CONNECT_SECONDS = 3.05
 _RETRIES = 3
+# A SQL catalog has two tables.
+_OPENINGS = 4
+# What databases say of a table that is there; PostgreSQL of one that is just being made.
+_THERE = ("already exists", "pg_type_typname_nsp_index")
 _BUSY = (429, 502, 503, 504)
 _LOCAL_SCHEMES = ("", "file")
 
@@ -55,11 +60,22 @@ def open_catalog(settings: Settings) -> Catalog:
         try:
             if properties.get("type") == "rest" or properties.get("uri", "").startswith("http"):
                 return TimedRestCatalog(settings.catalog_name, settings.request_timeout_seconds, **properties)
-            return load_catalog(settings.catalog_name, **properties)
+            return _loaded(settings.catalog_name, properties)
         except (ValueError, ValidationError, NotInstalledError) as error:
             raise SettingsError(
                 f"setting 'catalog' is refused ({type(error).__name__})", "check its 'type' and 'uri'"
             ) from error
+
+
+def _loaded(name: str, properties: Mapping[str, str]) -> Catalog:
+    """Open a catalog; several first runs make the tables of a new SQL catalog at once, of which one gets its way."""
+    for _ in range(_OPENINGS - 1):
+        try:
+            return load_catalog(name, **properties)
+        except DBAPIError as error:  # the one that was too late finds them when it looks again
+            if not any(words in str(error.orig) for words in _THERE):
+                raise
+    return load_catalog(name, **properties)
 
 
 def _open_nessie(settings: Settings) -> Catalog:

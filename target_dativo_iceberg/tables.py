@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError, TableAlreadyExistsError
 from pyiceberg.table import CreateTableTransaction, StagedTable, Table, Transaction
+from sqlalchemy.exc import IntegrityError
 
 from target_dativo_iceberg.arranged import Waiting
 from target_dativo_iceberg.catalogs import open_branch, open_catalog
@@ -18,7 +21,7 @@ from target_dativo_iceberg.checkpoint import CHECKPOINT
 from target_dativo_iceberg.contract.arrangement import INGEST_DATE, dated, is_dated
 from target_dativo_iceberg.contract.model import Contract
 from target_dativo_iceberg.contract.stable_names import STABLE_IDS, stable_ids
-from target_dativo_iceberg.errors import StoreError
+from target_dativo_iceberg.errors import SettingsError, StoreError
 from target_dativo_iceberg.evolving import evolved
 from target_dativo_iceberg.files import FileTarget
 from target_dativo_iceberg.history import without_history
@@ -223,7 +226,15 @@ class Store:
     def _make_namespace(self, namespace: Identifier) -> None:
         if namespace in self._namespaces:
             return
-        with store_errors(f"creating namespace {'.'.join(namespace)}"):
+        if len(namespace) > 1 and isinstance(self.catalog, SqlCatalog):
+            raise SettingsError(
+                f"namespace '{'.'.join(namespace)}' has more than one part, which SQL catalogs do not have",
+                "set 'namespace' to one name, or use a catalog that has namespaces in namespaces",
+            )
+        with (
+            store_errors(f"creating namespace {'.'.join(namespace)}"),
+            suppress(IntegrityError),  # in a SQL catalog: another run made it at the same moment
+        ):
             self.catalog.create_namespace_if_not_exists(namespace)
         self._namespaces.add(namespace)
 

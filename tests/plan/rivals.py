@@ -31,6 +31,7 @@ def _child(
         _load(barrier, settings, messages)
         answers.put((number, ""))
     except Exception as error:
+        barrier.abort()  # the others wait for one that never comes
         answers.put((number, f"{type(error).__name__}: {error}"))
 
 

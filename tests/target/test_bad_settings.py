@@ -203,6 +203,12 @@ def test_a_variable_that_names_no_setting_is_told_once_and_left(target: Target) 
     assert SECRET not in ended.log
 
 
+def test_a_namespace_of_several_parts_needs_a_catalog_that_has_them(target: Target) -> None:
+    ended = target.run(LINES, namespace="sales.eu")
+    assert (ended.code, ended.report["error"]["code"]) == (1, "settings")
+    assert "namespace 'sales.eu' has more than one part, which SQL catalogs do not have" in ended.log
+
+
 def test_a_config_may_come_from_a_pipe_which_is_read_once(target: Target) -> None:
     pipe = target.folder / "config"
     os.mkfifo(pipe)
