@@ -48,7 +48,7 @@ def _arguments() -> argparse.Namespace:
     merged = kinds.add_parser("upsert", help="upsert beside PyIceberg's Table.upsert")
     merged.add_argument("--large", action="store_true", help="also into ten million rows")
     kinds.add_parser("full", help="all shapes and peers; writes benchmarks/results/latest.json and docs/benchmarks.md")
-    kinds.add_parser("partitions", help="731 and 1,000 partitions beside none")
+    kinds.add_parser("partitions", help="365, 731 and 1,000 partitions beside none")
     spread = kinds.add_parser("ray", help="one BATCH of many files by one process, threads and two local nodes of Ray")
     spread.add_argument("files", type=int, nargs="?", default=ray.FILES)
     spread.add_argument("rows", type=int, nargs="?", default=ray.ROWS)

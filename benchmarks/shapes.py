@@ -71,6 +71,7 @@ def _allowed(*values: str) -> dict[str, Any]:
 STATUSES = ("placed", "paid", "shipped", "delivered", "returned")
 UTC = tokens.timestamp(("Z",))
 OFFSET = tokens.timestamp(("+00:00", "+02:00", "-05:00"))
+ONE_YEAR = tokens.timestamp(("+00:00",), 365)
 NAIVE = tokens.timestamp(("",))
 MISSING: Bad = ("required", "null")
 ID = _integer("id", tokens.row_id, MISSING, ("type", '"A-17"'), primaryKey=True, primaryKeyPosition=1)
@@ -120,6 +121,10 @@ ORDER = (
         logicalTypeOptions={"minimum": 0},
     ),
     _boolean("active", MISSING),
+)
+YEAR = tuple(
+    _timestamp("created_at", ONE_YEAR, ("type", '"yesterday"'), zone=True) if column.name == "created_at" else column
+    for column in ORDER
 )
 
 
@@ -271,6 +276,7 @@ SHAPES = {
     for shape in (
         Shape("narrow", ("visits",), (ID, STATUS, _timestamp("at", UTC, zone=True)), "3 columns"),
         Shape("ten", ("orders",), ORDER, "10 columns: 2 integers, 4 texts, 2 timestamps, a decimal, a flag"),
+        Shape("year", ("orders",), YEAR, "the 10 columns, `created_at` in 365 days"),
         Shape("wide", ("metrics",), WIDE, "200 columns"),
         Shape("ruled", ("metrics",), RULED, "60 columns, one to four rules on each"),
         Shape(

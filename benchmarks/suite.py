@@ -124,9 +124,11 @@ def _rules() -> list[Result]:
 def partitions(runs: int = 3) -> list[Result]:
     """A partitioned table beside a plain one: rows of every partition come all the time, the worst order there is."""
     stream = data.make("ten", 3 * MILLION)
+    year = ours("by-day-365", "365 partitions: days of a year", partition_by=["day(created_at)"])
     days = ours("by-day", "731 partitions or a few more: days of 2024 and 2025", partition_by=["day(created_at)"])
     buckets = ours("by-bucket", "1,000 partitions", partition_by=["bucket[1000](id)"])
-    return alternate("partitions", [Entry(runner, stream, runs) for runner in (ours(), days, buckets)])
+    entries = [Entry(runner, stream, runs) for runner in (ours(), days, buckets)]
+    return alternate("partitions", [*entries, Entry(year, data.make("year", 3 * MILLION), runs)])
 
 
 def scale() -> list[Result]:

@@ -67,11 +67,11 @@ def decimal(high: int, scale: int = 2) -> Draw:
     )
 
 
-def timestamp(zones: tuple[str, ...]) -> Draw:
-    """An instant of 2024 or 2025 in ISO 8601, microseconds, with one of these zone suffixes ("" for none)."""
+def timestamp(zones: tuple[str, ...], days: int = 731) -> Draw:
+    """An instant in one of `days` from 2024 on in ISO 8601, microseconds, with one of these zones ("" for none)."""
     ends = pa.array([f'{zone}"' for zone in zones])
     return lambda ids, seed: _join(
-        _pick(_days('"'), len(ids), seed),
+        _pick(_days('"').slice(0, days), len(ids), seed),
         _pick(_seconds(), len(ids), seed + 1),
         pc.utf8_slice_codeunits(pc.cast(_whole(len(ids), 1_000_000, 2_000_000, seed + 2), pa.string()), 1),
         _pick(ends, len(ids), seed + 3),

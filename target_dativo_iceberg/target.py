@@ -9,8 +9,9 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any, BinaryIO, ClassVar, NoReturn
+from typing import IO, Any, BinaryIO, ClassVar, NoReturn, TextIO
 
 from singer_sdk import Target
 from singer_sdk.exceptions import MissingKeyPropertiesError, RecordsWithoutSchemaException
@@ -84,13 +85,15 @@ class TargetDativoIceberg(Target):
 
     @classmethod
     def cb_config(cls, ctx: Any, param: Any, value: tuple[str, ...]) -> Any:
-        """Check the files that `--config` names before the SDK reads them; from here on the log has its form."""
-        found: dict[str, Any] = {}
+        """Read the files that `--config` names, each once: it may be a pipe. From here on the log has its form."""
+        files: dict[str, Any] = {}
+        environment = config.from_environment(os.environ) if "ENV" in value else {}
         for path in value:
-            found |= config.from_environment(os.environ) if path == "ENV" else config.check_file(path)
-        if found.get("log_format") == "json":
+            files |= config.check_file(path) if path != "ENV" else {}
+        if (files | environment).get("log_format") == "json":
             log.as_json()
-        return super().cb_config(ctx, param, value)
+        given = super().cb_config(ctx, param, tuple(path for path in value if path == "ENV"))
+        return replace(given, config=files)
 
     @property
     def _env_var_config(self) -> dict[str, str]:
@@ -129,7 +132,11 @@ class TargetDativoIceberg(Target):
             raise_for_sdk(error)
 
     def _load(self, source: BinaryIO) -> RunReport:
-        settings = self.settings
+        settings, stdout = self.settings, sys.stdout
+
+        def printed(value: bytes) -> None:
+            emit(value, stdout)  # as it is now: what else may print is sent elsewhere later on
+
         report = RunReport(settings.run_id, settings.job_id, settings.tenant_id)
         report.where = whereabouts(settings, asks=False)
         feed = opened(settings, report, os.environ)
@@ -138,7 +145,7 @@ class TargetDativoIceberg(Target):
             self._keep(report.as_dict())  # as running: a path that cannot be written ends the run before it begins
             with machine_errors():
                 contracts = Contracts(settings, _documents(settings))
-                Loader(settings, contracts, source, emit, _maps(settings), feed=feed).run()
+                Loader(settings, contracts, source, printed, _maps(settings), feed=feed).run()
         except BaseException as error:
             report.end(error)
             found = report.as_dict()
@@ -190,14 +197,14 @@ def _maps(settings: Settings) -> Any:
     return StreamMaps(settings.mapping)
 
 
-def emit(value: bytes) -> None:
+def emit(value: bytes, stream: TextIO) -> None:
     """Print one STATE value, byte for byte."""
-    out = getattr(sys.stdout, "buffer", None)
+    out = getattr(stream, "buffer", None)
     if out is None:  # text in memory
-        sys.stdout.write(value.decode() + "\n")
+        stream.write(value.decode() + "\n")
     else:
         out.write(value + b"\n")
-    sys.stdout.flush()
+    stream.flush()
 
 
 def binary(source: Any) -> BinaryIO:

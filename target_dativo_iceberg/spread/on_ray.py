@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
-import pickle  # nosec B403 - see where it is read
+import pickle  # nosec B403
 import socket
+import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
@@ -44,6 +46,9 @@ class OnRay:
         self._lock = Lock()
         self._open: set[Any] = set()
         self._cancelled = False
+        # Ray prints what befalls a node to standard output, where only STATE may go.
+        self._aside = contextlib.ExitStack()
+        self._aside.enter_context(contextlib.redirect_stdout(sys.stderr))
         try:
             self._ray = _aside(lambda: _connected(settings.ray_address))
         except ImportError as error:
@@ -83,13 +88,15 @@ class OnRay:
     def close(self) -> None:
         """Leave the cluster."""
         self._ray.shutdown()
+        self._aside.close()
 
 
 def _run(sent: bytes) -> Outcome:
     """Stage a task on a node. Opened here, what is wrong with it is an error of ours and not of Ray's."""
     from target_dativo_iceberg.spread.staging import run  # noqa: PLC0415 - on the node
 
-    return run(pickle.loads(sent))  # noqa: S301 # nosec B301 - the driver made it; who can send to Ray runs code anyway
+    # The driver made it; and who can send to a Ray cluster runs any code there.
+    return run(pickle.loads(sent))  # noqa: S301 # nosec B301
 
 
 def _aside(work: Callable[[], Any]) -> Any:

@@ -40,10 +40,6 @@ class Loaded:
     warehouse: Path
 
     @property
-    def states(self) -> list[Any]:
-        return [json.loads(line) for line in self.out.splitlines()]
-
-    @property
     def tables(self) -> Tables:
         return Tables(self.warehouse)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -200,3 +201,13 @@ def test_a_variable_that_names_no_setting_is_told_once_and_left(target: Target) 
     assert ended.code == 0
     assert ended.log.count(f"{PREFIX}WAREHOSE names no setting (did you mean {PREFIX}WAREHOUSE?)") == 1
     assert SECRET not in ended.log
+
+
+def test_a_config_may_come_from_a_pipe_which_is_read_once(target: Target) -> None:
+    pipe = target.folder / "config"
+    os.mkfifo(pipe)
+    child = target.start(argv=["--config", str(pipe)])
+    with pipe.open("w") as sink:
+        json.dump({"warehouse": str(target.warehouse)}, sink)
+    child.feed(state(1))
+    assert (child.wait().code, child.states) == (0, [state(1)["value"]])
