@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -62,7 +63,7 @@ class Loaded:
 
 
 class Load:
-    """A run under way; it ends at the latest when this is left.
+    """A run under way, whose input is not ended before `wait`; it ends at the latest when this is left.
 
     Args:
         folder: of warehouse, config and output; made.
@@ -85,20 +86,22 @@ class Load:
             "target_file_size_mb": orders.file_size_mb,
         } | settings
         (folder / "config.json").write_text(json.dumps(whole))
-        (folder / "in").write_bytes(orders.messages())
         program = str(Path(sys.executable).with_name("target-dativo-iceberg"))
         with (
-            (folder / "in").open("rb") as stdin,
             (folder / "out").open("wb") as out,
             (folder / "err").open("wb") as err,
         ):
             self._process = subprocess.Popen(
                 [program, "--config", str(folder / "config.json")],
                 env=dict(environment),
-                stdin=stdin,
+                stdin=subprocess.PIPE,
                 stdout=out,
                 stderr=err,
             )
+        assert self._process.stdin is not None
+        self._stdin = self._process.stdin
+        self._stdin.write(orders.messages())
+        self._stdin.flush()
 
     def __enter__(self) -> Self:
         return self
@@ -106,6 +109,8 @@ class Load:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._process.kill()
         self._process.wait()
+        with contextlib.suppress(BrokenPipeError):
+            self._stdin.close()
 
     @property
     def log(self) -> str:
@@ -121,7 +126,9 @@ class Load:
         return self._process.poll() is not None
 
     def wait(self) -> Loaded:
-        """Wait for its end."""
+        """End its input and wait for its end."""
+        with contextlib.suppress(BrokenPipeError):
+            self._stdin.close()
         code = self._process.wait(_PATIENCE)
         report = json.loads(self._report.read_text()) if self._report.exists() else {}
         return Loaded(code, (self._folder / "out").read_bytes(), self.log, report, self.warehouse)

@@ -75,6 +75,8 @@ def _a_node_is_lost(orders: Orders, cluster: Cluster, folder: Path) -> None:
         assert not load.has_ended(), f"it had ended before the node was lost\n{load.log}"
         _say(f"{len(load.data_files())} data files are there, a node is killed over {begun[0].name}")
         cluster.kill_node(_DOOMED)
+        # what it says on standard output is not for us: there is STATE
+        until(lambda: "(raylet)" in load.log or load.has_ended(), "Ray says that a node is lost")
         ended = load.wait()
     _check_tables(orders, ended)
     _check_report(orders, ended)
