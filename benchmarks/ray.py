@@ -11,7 +11,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -43,9 +43,13 @@ class Way:
 
     @property
     def cpu(self) -> float:
-        """CPU seconds of the whole machine meanwhile: workers of Ray are no children of the run."""
-        cores = os.cpu_count() or 1
-        return statistics.median(run.cpu + run.others * run.wall * cores for run in self.runs)
+        """CPU seconds of the median run, those of the nodes with it."""
+        return statistics.median(run.cpu for run in self.runs)
+
+    @property
+    def others(self) -> float:
+        """Share of the cores that other processes took in the worst run, 0 to 1."""
+        return max(run.others for run in self.runs)
 
 
 def main(files: int = FILES, rows: int = ROWS) -> int:
@@ -93,7 +97,9 @@ def _run(way: Way, orders: Orders, work: Path) -> Usage:
     if way.spread:
         with Cluster(2) as cluster:
             theirs = [f"{name}={value}" for name, value in cluster.environment.items() if name.startswith("RAY_")]
+            before = cluster.cpu_seconds()
             usage = measure.run(["env", *theirs, *command], work / "in", work, PYCACHE)
+            usage = _with_nodes(usage, cluster.cpu_seconds() - before)
     else:
         usage = measure.run(command, work / "in", work, PYCACHE)
     if usage.exit_code:
@@ -101,6 +107,12 @@ def _run(way: Way, orders: Orders, work: Path) -> Usage:
     _check(orders, work)
     shutil.rmtree(work)
     return usage
+
+
+def _with_nodes(usage: Usage, seconds: float) -> Usage:
+    """Count the nodes' CPU seconds with those of the run: they are no children of it, and so among the others'."""
+    others = max(0.0, usage.others - seconds / usage.wall / (os.cpu_count() or 1))
+    return replace(usage, user=usage.user + seconds, others=others)
 
 
 def _check(orders: Orders, work: Path) -> None:
@@ -126,12 +138,12 @@ def _head(orders: Orders) -> list[str]:
 def _lines(ways: list[Way], orders: Orders) -> list[str]:
     one, both = ways[0].wall, ways[1].wall
     return [
-        f"  {'':28} {'s':>7} {'rows/s':>11} {'CPU s':>7}  times one core  times one process",
+        f"  {'':25} {'s':>6} {'rows/s':>11} {'CPU s':>6} {'others':>7}  times one core  times one process",
         *(
-            f"  {way.name:28} {way.wall:7.1f} {orders.records / way.wall:11,.0f} {way.cpu:7.1f} {one / way.wall:15.2f} "
-            f"{both / way.wall:18.2f}"
+            f"  {way.name:25} {way.wall:6.1f} {orders.records / way.wall:11,.0f} {way.cpu:6.1f} {way.others:7.0%} "
+            f"{one / way.wall:15.2f} {both / way.wall:18.2f}"
             for way in ways
         ),
         "",
-        "  CPU is that of the whole machine while the run went on, with whatever else it did.",
+        "  CPU is of run and nodes; others: share of the cores that other processes took in the worst run",
     ]

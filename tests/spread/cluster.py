@@ -95,6 +95,11 @@ class Cluster:
                         found.append(link.readlink())
         return [path for path in found if path.is_relative_to(below)]
 
+    def cpu_seconds(self) -> float:
+        """What the processes of all nodes and those of theirs that have ended took so far, user and system."""
+        ticks = sum(sum(map(int, _stat(pid)[11:15])) for node in self._nodes for pid in _session(node.pid))
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def stop(self) -> None:
         """End all nodes, the head last, and drop what they have written."""
         for number in reversed(range(len(self._nodes))):
@@ -160,7 +165,11 @@ def _session(leader: int) -> Iterator[int]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):
-                # after the name, which may hold anything: state, parent, group, session
-                state, _, _, session = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
+                state, _, _, session = _stat(int(entry.name))[:4]
                 if int(session) == leader and state not in "ZX":
                     yield int(entry.name)
+
+
+def _stat(pid: int) -> list[str]:
+    """What the kernel says of a process after its name, which may hold anything: state, parent, group, session, …"""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
