@@ -11,7 +11,7 @@ DEMO_ENV := PATH="$(CURDIR)/$(BIN):$$PATH" MELTANO_SYS_DIR_ROOT="$(CURDIR)/demo/
 RISKS := -q -c pyproject.toml -r target_dativo_iceberg tap_adapters dativo_ingest
 ROOT := $(if $(filter 0,$(shell id -u)),,$(shell command -v sudo))
 
-.PHONY: help demo demo-nessie test lint audit fuzz site faults bench bench-full wheel docs lock taps clean
+.PHONY: help demo demo-nessie test lint audit fuzz site faults bench bench-ray bench-full wheel docs lock taps clean
 .DEFAULT_GOAL := help
 
 help: ## What there is
@@ -62,6 +62,9 @@ bench: .venv/.dev ## Quick benchmarks: against an SDK sink, BATCH files, upsert 
 	$(BIN)/python -m benchmarks batch
 	$(BIN)/python -m benchmarks upsert
 	$(BIN)/python -m benchmarks partitions
+
+bench-ray: .venv/.dev ## One BATCH of 40 Parquet files: one process, threads, tasks on two local nodes of Ray
+	$(BIN)/python -m benchmarks ray
 
 bench-full: .venv/.dev ## All benchmarks, all peers (long)
 	$(BIN)/python -m benchmarks full

@@ -1,4 +1,4 @@
-"""`python -m benchmarks WHAT`: quick, full, batch, upsert, partitions, scale, meltano, commits, data.
+"""`python -m benchmarks WHAT`: quick, full, batch, upsert, partitions, ray, scale, meltano, commits, data.
 
 To be run from the top folder of a checkout.
 """
@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import adoption, commits, data, machine, report, suite, through_meltano, upserts
+from benchmarks import adoption, commits, data, machine, ray, report, suite, through_meltano, upserts
 from benchmarks.cases import Result
 from benchmarks.readback import Mismatch
 from benchmarks.shapes import SHAPES
@@ -26,6 +26,8 @@ def main() -> int:
         if asked.what == "meltano":
             _meltano(asked.program, asked.rows)
             return 0
+        if asked.what == "ray":
+            return _ray(asked.files, asked.rows, isolated=asked.isolated)
         if asked.what == "upsert":
             _upsert(large=asked.large)
             return 0
@@ -47,6 +49,10 @@ def _arguments() -> argparse.Namespace:
     merged.add_argument("--large", action="store_true", help="also into ten million rows")
     kinds.add_parser("full", help="all shapes and peers; writes benchmarks/results/latest.json and docs/benchmarks.md")
     kinds.add_parser("partitions", help="365, 731 and 1,000 partitions beside none")
+    spread = kinds.add_parser("ray", help="one BATCH of many files by one process, threads and two local nodes of Ray")
+    spread.add_argument("files", type=int, nargs="?", default=ray.FILES)
+    spread.add_argument("rows", type=int, nargs="?", default=ray.ROWS)
+    spread.add_argument("--isolated", action="store_true", help=argparse.SUPPRESS)
     kinds.add_parser("scale", help="what a run costs with more records, streams and columns")
     run = kinds.add_parser(
         "meltano", help="one large CSV file through `meltano run`, as RECORD lines and as BATCH files"
@@ -66,6 +72,13 @@ def _arguments() -> argparse.Namespace:
 
 def _upsert(*, large: bool) -> None:
     print("", *upserts.lines(list(upserts.cases(large=large))), sep="\n")
+
+
+def _ray(files: int, rows: int, *, isolated: bool) -> int:
+    if not isolated:
+        return ray.main(files, rows)
+    print("", *ray.measured(files, rows), sep="\n")
+    return 0
 
 
 def _meltano(program: Path, rows: int) -> None:

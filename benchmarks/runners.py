@@ -54,12 +54,13 @@ def ours(name: str = OURS, about: str = "contract enforced, one commit per epoch
             "contract_path": str(stream.contract.absolute()),
         } | settings
         kept = {key: value for key, value in config.items() if value is not None}
-        return [str(python.with_name(OURS)), "--config", _config(work, kept)]
+        return [str(python.with_name(OURS)), "--config", write_config(work, kept)]
 
     return Runner(name, about, command, read=readback.iceberg)
 
 
-def _config(work: Path, settings: dict[str, Any]) -> str:
+def write_config(work: Path, settings: dict[str, Any]) -> str:
+    """Write a config into a work folder and return its path."""
     path = work / "config.json"
     path.write_text(json.dumps(settings))
     return str(path)
@@ -68,7 +69,7 @@ def _config(work: Path, settings: dict[str, Any]) -> str:
 def _sdk_sink(python: Path, stream: Stream, work: Path) -> list[str]:
     warehouse = work / "warehouse"
     warehouse.mkdir()
-    return [str(python), str(PEERS / "sdk_sink.py"), "--config", _config(work, {"warehouse": str(warehouse)})]
+    return [str(python), str(PEERS / "sdk_sink.py"), "--config", write_config(work, {"warehouse": str(warehouse)})]
 
 
 def _s3tables(**settings: Any) -> Callable[[Path, Stream, Path], list[str]]:
@@ -76,7 +77,7 @@ def _s3tables(**settings: Any) -> Callable[[Path, Stream, Path], list[str]]:
     cloud = {"region": "us-east-1", "account_id": "111122223333", "table_bucket_name": "bench"}
 
     def command(python: Path, stream: Stream, work: Path) -> list[str]:
-        config = _config(work, cloud | settings)
+        config = write_config(work, cloud | settings)
         return ["env", f"BENCH_WAREHOUSE={work}/warehouse", str(python), str(PEERS / "s3tables.py"), "--config", config]
 
     return command
@@ -90,7 +91,7 @@ def _dlt(python: Path, stream: Stream, work: Path) -> list[str]:
 
 
 def _jsonl(python: Path, stream: Stream, work: Path) -> list[str]:
-    config = _config(work, {"destination_path": str(work)})
+    config = write_config(work, {"destination_path": str(work)})
     return [str(python.with_name("target-jsonl")), "--config", config]
 
 

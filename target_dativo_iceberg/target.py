@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any, BinaryIO, ClassVar, NoReturn
+from typing import IO, Any, BinaryIO, ClassVar, NoReturn, TextIO
 
 from singer_sdk import Target
 from singer_sdk.exceptions import MissingKeyPropertiesError, RecordsWithoutSchemaException
@@ -132,7 +132,11 @@ class TargetDativoIceberg(Target):
             raise_for_sdk(error)
 
     def _load(self, source: BinaryIO) -> RunReport:
-        settings = self.settings
+        settings, stdout = self.settings, sys.stdout
+
+        def printed(value: bytes) -> None:
+            emit(value, stdout)  # as it is now: what else may print is sent elsewhere later on
+
         report = RunReport(settings.run_id, settings.job_id, settings.tenant_id)
         report.where = whereabouts(settings, asks=False)
         feed = opened(settings, report, os.environ)
@@ -141,7 +145,7 @@ class TargetDativoIceberg(Target):
             self._keep(report.as_dict())  # as running: a path that cannot be written ends the run before it begins
             with machine_errors():
                 contracts = Contracts(settings, _documents(settings))
-                Loader(settings, contracts, source, emit, _maps(settings), feed=feed).run()
+                Loader(settings, contracts, source, printed, _maps(settings), feed=feed).run()
         except BaseException as error:
             report.end(error)
             found = report.as_dict()
@@ -193,14 +197,14 @@ def _maps(settings: Settings) -> Any:
     return StreamMaps(settings.mapping)
 
 
-def emit(value: bytes) -> None:
+def emit(value: bytes, stream: TextIO) -> None:
     """Print one STATE value, byte for byte."""
-    out = getattr(sys.stdout, "buffer", None)
+    out = getattr(stream, "buffer", None)
     if out is None:  # text in memory
-        sys.stdout.write(value.decode() + "\n")
+        stream.write(value.decode() + "\n")
     else:
         out.write(value + b"\n")
-    sys.stdout.flush()
+    stream.flush()
 
 
 def binary(source: Any) -> BinaryIO:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import pickle  # nosec B403
 import socket
+import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
@@ -44,6 +46,9 @@ class OnRay:
         self._lock = Lock()
         self._open: set[Any] = set()
         self._cancelled = False
+        # Ray prints what befalls a node to standard output, where only STATE may go.
+        self._aside = contextlib.ExitStack()
+        self._aside.enter_context(contextlib.redirect_stdout(sys.stderr))
         try:
             self._ray = _aside(lambda: _connected(settings.ray_address))
         except ImportError as error:
@@ -83,6 +88,7 @@ class OnRay:
     def close(self) -> None:
         """Leave the cluster."""
         self._ray.shutdown()
+        self._aside.close()
 
 
 def _run(sent: bytes) -> Outcome:

@@ -134,7 +134,7 @@ class Spread:
                 log.say(
                     f"stream '{task.stream.name}': a worker was lost ({error}) in attempt {attempt} of {_ATTEMPTS} to "
                     f"stage {len(task.files.manifest)} files; what it left begins with {trying.prefix}, is in no "
-                    "snapshot, and is removed by `dativo maintain`",
+                    "snapshot, and is removed by `dativo maintain --remove-orphans`",
                     "warning",
                 )
         raise StoreError(

@@ -14,7 +14,7 @@ import signal
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TextIO
 
 MODES = ("fail", "kill", "do-fail", "do-kill")
 
@@ -150,7 +150,7 @@ def _stdout(calls: _Calls) -> None:
 
     real = target.emit
 
-    def emit(value: bytes) -> None:
-        calls.through("state", _broken, lambda: real(value))
+    def emit(value: bytes, stream: TextIO) -> None:
+        calls.through("state", _broken, lambda: real(value, stream))
 
     target.emit = emit
