@@ -260,8 +260,8 @@ SDK_SETTINGS: dict[str, str] = {
     "flattening_max_key_length": "integer",
 }
 BY_NAME = {key: s for s in SETTINGS for key in (s.name, *s.aliases)}
-# What can be otherwise for single streams; where contracts are, and the one key, hold for the run.
-_RUN_WIDE = {"contract_path", "contract_map", "privacy_key"}
+# What can be otherwise for single streams; where contracts are, the one key, and who stages hold for the run.
+_RUN_WIDE = {"contract_path", "contract_map", "privacy_key", "spread_batches", "ray_address"}
 STREAM_SETTINGS = frozenset(s.name for s in SETTINGS if s.group in ("contract", "load") and s.name not in _RUN_WIDE)
 
 
