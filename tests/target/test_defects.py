@@ -17,7 +17,7 @@ from tests.target.defects import TYPES, Planted, contract, plant
 from tests.target.running import Ended, Target
 
 # `make faults` takes 300,000.
-_RECORDS = int(os.environ.get("DEFECT_RECORDS", "100000"))
+_RECORDS = int(os.environ.get("DEFECT_RECORDS", "30000"))
 _COLUMNS = ", ".join(f"from_base64({name}) AS {name}" if name == "seal" else name for name in TYPES)
 _TYPES = json.dumps(TYPES | {"surprise": "JSON"})
 
