@@ -10,6 +10,7 @@ import fcntl
 import os
 import socket
 import struct
+import subprocess
 
 _SIOCSIFFLAGS = 0x8914
 _IFF_UP = 0x1
@@ -19,6 +20,11 @@ def command(*argv: str) -> list[str]:
     """The command line of a program that is to run by itself."""
     own = ["--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
     return ["unshare", *([] if os.getuid() == 0 else ["--map-root-user"]), *own, *argv]
+
+
+def is_allowed() -> bool:
+    """Whether the kernel lets this user have such namespaces."""
+    return subprocess.run(command("true"), capture_output=True, check=False).returncode == 0
 
 
 def raise_loopback() -> None:

@@ -10,12 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.spread import isolation
 from tests.spread.loads import Load
 from tests.spread.orders import Orders
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
+# Where nobody may have a network of his own there is no place for a cluster that listens on all interfaces.
+@pytest.mark.skipif(not isolation.is_allowed(), reason="the kernel gives this user no network namespace")
 @pytest.mark.timeout(300)
 def test_a_node_is_lost_half_way_and_no_row_is() -> None:
     scene = [sys.executable, "-m", "tests.spread.scene", "--files", "16", "--rows", "20000"]
