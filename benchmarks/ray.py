@@ -10,10 +10,12 @@ import shutil
 import statistics
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Self
 
 from benchmarks import machine, measure, readback
 from benchmarks.cases import PYCACHE, SCRATCH
@@ -97,9 +99,9 @@ def _run(way: Way, orders: Orders, work: Path) -> Usage:
     if way.spread:
         with Cluster(2) as cluster:
             theirs = [f"{name}={value}" for name, value in cluster.environment.items() if name.startswith("RAY_")]
-            before = cluster.cpu_seconds()
-            usage = measure.run(["env", *theirs, *command], work / "in", work, PYCACHE)
-            usage = _with_nodes(usage, cluster.cpu_seconds() - before)
+            with _Meter(cluster) as meter:
+                usage = measure.run(["env", *theirs, *command], work / "in", work, PYCACHE)
+            usage = _with_nodes(usage, meter.seconds)
     else:
         usage = measure.run(command, work / "in", work, PYCACHE)
     if usage.exit_code:
@@ -107,6 +109,33 @@ def _run(way: Way, orders: Orders, work: Path) -> Usage:
     _check(orders, work)
     shutil.rmtree(work)
     return usage
+
+
+class _Meter:
+    """CPU seconds of a cluster's processes; looked at often, since workers end with the run and nobody counts them."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._before = cluster.cpu_seconds()
+        self._seen = dict(self._before)
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    @property
+    def seconds(self) -> float:
+        return sum(self._seen.values()) - sum(self._before.values())
+
+    def _watch(self) -> None:
+        while not self._done.wait(0.1):
+            self._seen |= self._cluster.cpu_seconds()
 
 
 def _with_nodes(usage: Usage, seconds: float) -> Usage:

@@ -95,10 +95,14 @@ class Cluster:
                         found.append(link.readlink())
         return [path for path in found if path.is_relative_to(below)]
 
-    def cpu_seconds(self) -> float:
-        """What the processes of all nodes and those of theirs that have ended took so far, user and system."""
-        ticks = sum(sum(map(int, _stat(pid)[11:15])) for node in self._nodes for pid in _session(node.pid))
-        return ticks / os.sysconf("SC_CLK_TCK")
+    def cpu_seconds(self) -> dict[int, float]:
+        """What each process of the nodes that is there took so far, user and system."""
+        found = {}
+        for node in self._nodes:
+            for pid in _session(node.pid):
+                with contextlib.suppress(OSError):
+                    found[pid] = sum(map(int, _stat(pid)[11:13])) / os.sysconf("SC_CLK_TCK")
+        return found
 
     def stop(self) -> None:
         """End all nodes, the head last, and drop what they have written."""
