@@ -157,9 +157,10 @@ class Intake:
         assert self._spread is not None
         assert job.task is not None
         found = self._spread.settled(job.task, outcome, partial(self._marked, job.task))
-        self._tally.add(job.stream, found)
+        # First the files have an owner, who deletes them if the counts end the run.
         self._epochs.of(job.stream).take_files(job.stream.name, found.good, found.bad)
         self._spread.forget(job.staged)
+        self._tally.add(job.stream, found)
 
     def _marked(self, task: Task, outcome: Outcome) -> Task:
         """Give a task's table the columns for marks."""

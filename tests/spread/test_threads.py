@@ -156,9 +156,11 @@ def test_a_record_that_ends_the_run_leaves_nothing(target: Target) -> None:
 
 
 def test_more_bad_records_than_allowed_end_the_run(target: Target) -> None:
-    paths = [write(target.folder / f"{n}.parquet", rows(n * 1000, 1000)) for n in range(3)]
-    settings = {"contract_path": contract(target.folder), "spread_batches": "threads", "max_violations": 15}
-    ended = _run(target, target.folder, *(batch(p) for p in paths), code=1, **settings, **QUARANTINE)
+    # Each file repeats keys of the one before, so that it is staged twice.
+    paths = [write(target.folder / f"{n}.parquet", rows(n * 30_000, 30_010)) for n in range(3)]
+    settings = {"contract_path": contract(target.folder), "spread_batches": "threads", "max_violations": 500}
+    messages = [batch(p) for p in paths]
+    ended = _run(target, target.folder, *messages, code=1, target_file_size_mb=1, **settings, **QUARANTINE)
     assert "max_violations" in ended.log
     assert _data_files(target) == []
 
