@@ -24,6 +24,7 @@ from typing import Self
 HOST, PORT = "127.0.0.1", 6379  # nobody else is in this network
 _STORE_BYTES = 80 << 20  # Ray takes no less than 75 MiB
 _PATIENCE = 60.0
+_HALTING = Path(__file__).with_name("halting")
 
 
 class Cluster:
@@ -76,24 +77,18 @@ class Cluster:
         until(lambda: not _signalled(node.pid, signal.SIGKILL), "the node's processes are gone")
         node.wait()
 
-    def hold_node(self, number: int) -> None:
-        """Stop all processes of a node where they are."""
-        _signalled(self._nodes[number].pid, signal.SIGSTOP)
+    def halt(self, number: int) -> None:
+        """Have the next worker of a node that writes to a file stop there (see `halting`)."""
+        self._flag(number).touch()
 
-    def resume_node(self, number: int) -> None:
-        """Have them go on."""
-        _signalled(self._nodes[number].pid, signal.SIGCONT)
-
-    def open_files(self, number: int, below: Path) -> list[Path]:
-        """Files of a folder that a node's processes have open."""
+    def halted(self, number: int) -> list[int]:
+        """Workers of a node that have stopped."""
         found = []
         for pid in _session(self._nodes[number].pid):
             with contextlib.suppress(OSError):
-                links = list(Path(f"/proc/{pid}/fd").iterdir())
-                for link in links:
-                    with contextlib.suppress(OSError):
-                        found.append(link.readlink())
-        return [path for path in found if path.is_relative_to(below)]
+                if _stat(pid)[0] == "T":
+                    found.append(pid)
+        return found
 
     def cpu_seconds(self) -> dict[int, float]:
         """What each process of the nodes that is there took so far, user and system."""
@@ -115,17 +110,24 @@ class Cluster:
         command = [str(Path(sys.executable).with_name("ray")), "start", "--block", *options]
         command += [f"--node-ip-address={HOST}", "--num-cpus=1", f"--object-store-memory={_STORE_BYTES}"]
         command += ["--disable-usage-stats", "--include-log-monitor=false", f"--temp-dir={self._folder}"]
+        halting = {
+            "PYTHONPATH": f"{_HALTING}:{os.environ.get('PYTHONPATH', '')}",
+            "SPREAD_HALT": str(self._flag(number)),
+        }
         with self._log(number).open("wb") as log:
             self._nodes.append(
                 subprocess.Popen(
                     command,
-                    env=self.environment,
+                    env=self.environment | halting,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
                 )
             )
+
+    def _flag(self, number: int) -> Path:
+        return self._folder / f"halt{number}"
 
     def _log(self, number: int) -> Path:
         return self._folder / f"node{number}.log"

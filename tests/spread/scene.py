@@ -1,4 +1,4 @@
-"""A load that is spread over a Ray cluster of this machine and loses a node half way; then the tables are read back.
+"""A load spread over a Ray cluster of this machine, which loses a worker, then a node; then the tables are read back.
 
     python -m tests.spread.scene [--files 40] [--rows 250000]
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -23,7 +24,7 @@ from tests.spread.isolation import command, raise_loopback
 from tests.spread.loads import Load, Loaded
 from tests.spread.orders import BAD_EVERY, STATE, STREAM, Orders
 
-_DOOMED = 1  # the head is node 0, and the driver's
+_HEAD, _DOOMED = 0, 1  # the head is the node that the driver joins
 
 
 def main() -> int:
@@ -47,7 +48,7 @@ def _play(orders: Orders, folder: Path) -> None:
             up = time.monotonic() - began
             _say(f"{orders.files} files of {orders.rows:,} rows, two nodes of Ray, up in {up:.1f} s")
             _a_violation_ends_it(orders.rows, cluster, folder / "strict")
-            _a_node_is_lost(orders, cluster, folder / "lossy")
+            _workers_are_lost(orders, cluster, folder / "lossy")
     left = [pid for pid in _processes() if pid != os.getpid()]
     assert not left, f"processes are left: {left}"
 
@@ -67,34 +68,44 @@ def _a_violation_ends_it(rows: int, cluster: Cluster, folder: Path) -> None:
     _say(f"strict: exit code 1, no table, no file, {time.monotonic() - began:.1f} s")
 
 
-def _a_node_is_lost(orders: Orders, cluster: Cluster, folder: Path) -> None:
+def _workers_are_lost(orders: Orders, cluster: Cluster, folder: Path) -> None:
     began = time.monotonic()
+    for node in (_HEAD, _DOOMED):
+        cluster.halt(node)
     with Load(folder, orders, cluster.environment, on_violation="quarantine", spread_batches="ray") as load:
-        until(lambda: len(load.data_files()) * 2 >= orders.files or load.has_ended(), "half of the files are written")
-        begun = _caught_writing(load, cluster)
-        assert not load.has_ended(), f"it had ended before the node was lost\n{load.log}"
-        _say(f"{len(load.data_files())} data files are there, a node is killed over {begun[0].name}")
+        # not before both are at work, so that one has not done it all when the other comes
+        for pid in _halted(load, cluster, _HEAD) + _halted(load, cluster, _DOOMED):
+            os.kill(pid, signal.SIGCONT)
+        _once_there_are(orders.files // 4, load)
+        cluster.halt(_HEAD)
+        for pid in _halted(load, cluster, _HEAD):
+            os.kill(pid, signal.SIGKILL)
+        _say(f"{len(load.data_files())} data files are there, a worker is killed in the middle of one")
+        _once_there_are(orders.files // 2, load)
+        cluster.halt(_DOOMED)
+        _halted(load, cluster, _DOOMED)
         cluster.kill_node(_DOOMED)
+        _say(f"{len(load.data_files())} data files are there, a node is killed in the middle of one")
         # what it says on standard output is not for us: there is STATE
         until(lambda: "(raylet)" in load.log or load.has_ended(), "Ray says that a node is lost")
         ended = load.wait()
     _check_tables(orders, ended)
     _check_report(orders, ended)
-    _check_orphans(begun, ended)
+    _check_orphans(ended)
     seconds = time.monotonic() - began
     _say(f"{orders.records:,} rows in {seconds:.1f} s: {orders.good:,} good, {orders.bad:,} in quarantine, exact")
 
 
-def _caught_writing(load: Load, cluster: Cluster) -> list[Path]:
-    """Hold the doomed node while it writes, so that its attempt is lost for certain; return the files it has open."""
-    while not load.has_ended():
-        if cluster.open_files(_DOOMED, load.warehouse):
-            cluster.hold_node(_DOOMED)
-            if begun := [path for path in cluster.open_files(_DOOMED, load.warehouse) if path.exists()]:
-                return begun
-            cluster.resume_node(_DOOMED)
-        time.sleep(0.002)
-    return []
+def _halted(load: Load, cluster: Cluster, node: int) -> list[int]:
+    """Wait for a worker of a node to stop in the middle of a file."""
+    until(lambda: cluster.halted(node) or load.has_ended(), f"a worker of node {node} is at a file\n{load.log}")
+    found = cluster.halted(node)
+    assert found, load.log
+    return found
+
+
+def _once_there_are(files: int, load: Load) -> None:
+    until(lambda: len(load.data_files()) >= files or load.has_ended(), f"{files} files are there")
 
 
 def _check_tables(orders: Orders, ended: Loaded) -> None:
@@ -126,13 +137,13 @@ def _check_report(orders: Orders, ended: Loaded) -> None:
     assert (report["status"], report["epochs"], report["states"]) == ("partial", 1, 1)
 
 
-def _check_orphans(begun: list[Path], ended: Loaded) -> None:
+def _check_orphans(ended: Loaded) -> None:
     """Files that no snapshot names are those of the attempts that log and report name as lost."""
     orphans = ended.data_files() - ended.named_files()
     lost = ended.report["lost_attempts"]
-    assert lost, ended.log
+    assert len(lost) >= 2, ended.log
     assert all(f"begins with {prefix}, is in no snapshot" in ended.log for prefix in lost), ended.log
-    assert set(begun) <= orphans, (begun, orphans)
+    assert len(orphans) >= 2, orphans
     strange = [path for path in orphans if not path.name.startswith(tuple(lost))]
     assert not strange, (strange, lost)
     _say(f"{len(lost)} attempts were lost and are named, {len(orphans)} files of them wait for cleanup")
