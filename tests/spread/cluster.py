@@ -23,7 +23,7 @@ from typing import Self
 
 HOST, PORT = "127.0.0.1", 6379  # nobody else is in this network
 _STORE_BYTES = 80 << 20  # Ray takes no less than 75 MiB
-_PATIENCE = 60.0
+_PATIENCE = 120.0
 _HALTING = Path(__file__).with_name("halting")
 
 
@@ -144,7 +144,7 @@ class Cluster:
 
 
 def until(condition: Callable[[], object], what: str) -> None:
-    """Wait for a condition; it comes true within a minute or never."""
+    """Wait for a condition; it comes true within two minutes or never."""
     limit = time.monotonic() + _PATIENCE
     while not condition():
         if time.monotonic() > limit:

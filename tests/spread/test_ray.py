@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # Where nobody may have a network of his own there is no place for a cluster that listens on all interfaces.
 @pytest.mark.skipif(not isolation.is_allowed(), reason="the kernel gives this user no network namespace")
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(500)
 def test_a_worker_and_a_node_are_lost_and_no_row_is() -> None:
     scene = [sys.executable, "-m", "tests.spread.scene", "--files", "16", "--rows", "20000"]
     done = subprocess.run(scene, cwd=ROOT, capture_output=True, text=True, check=False)
