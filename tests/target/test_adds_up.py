@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from target_dativo_iceberg import loader
+from target_dativo_iceberg import intake
 from target_dativo_iceberg.errors import DativoError
 from target_dativo_iceberg.stage import Staged, stage
 from tests.replay.orders import STRICT, Lake, order
@@ -43,7 +43,7 @@ def test_a_record_that_is_lost_on_the_way_ends_the_run_before_the_commit(
         staged = stage(*args, **options)
         return replace(staged, **losing(staged))
 
-    monkeypatch.setattr(loader, "stage", faulty)
+    monkeypatch.setattr(intake, "stage", faulty)
     later = [r | {"id": r["id"] + 10} for r in records]
     with pytest.raises(DativoError, match=r"stream 'orders': 4 records in, but . good, . quarantined and . dropped"):
         lake.load(later)

@@ -51,7 +51,7 @@ def test_the_same_job_started_twice_at_once_publishes_once(landing: Landing, pub
 
 
 def test_two_tenants_at_once_see_nothing_of_each_other(landing: Landing) -> None:
-    before = landing.head("main")
+    before, begun = landing.head("main"), landing.head()
     tenants = [f"{landing.branch}-acme", f"{landing.branch}-zeta"]
     children = [
         landing.start(
@@ -69,7 +69,7 @@ def test_two_tenants_at_once_see_nothing_of_each_other(landing: Landing) -> None
     assert all(locations)
     assert not locations[0] & locations[1]
     for tenant, other in (tenants, tenants[::-1]):
-        said = [*_metadata(landing, tenant), *(str(c.commit_meta) for c in landing.commits(before, tenant))]
+        said = [*_metadata(landing, tenant), *(str(c.commit_meta) for c in landing.commits(begun, tenant))]
         assert any(f"run-of-{tenant}" in text for text in said)
         assert not any(f"run-of-{other}" in text for text in said)
     assert landing.branches("dativo-run.same") == []
