@@ -25,8 +25,9 @@ MAPPING = "rows-to-markdown"
 LOADER = "target-dativo-iceberg"
 _WRAPPERS = Path(__file__).parent / "wrappers"
 _TARGET_PREFIX = "TARGET_DATIVO_ICEBERG_"
-# What only the target gets of the environment of this process: where it sends metrics, traces and lineage.
-_TELEMETRY = re.compile(r"OTEL_\w+|OPENLINEAGE_\w+|TRACEPARENT|TRACESTATE")
+# What only the target gets of the environment of this process: where it sends metrics, traces and lineage, and the
+# cluster that a load may be spread over.
+_TARGETS_OWN = re.compile(r"OTEL_\w+|OPENLINEAGE_\w+|TRACEPARENT|TRACESTATE|RAY_(?:ADDRESS|AUTH_\w+)")
 # What the processes of a run may know of the environment of this one.
 _KEPT = re.compile(
     r"PATH|HOME|USER|LANG|LC_[A-Z]+|TZ|TMPDIR|(?i:(?:https?|no|all)_proxy)|SSL_CERT_(?:FILE|DIR)|REQUESTS_CA_BUNDLE"
@@ -232,7 +233,7 @@ def environment_of(
         environment: of this process.
 
     """
-    found = kept(environment) | {name: value for name, value in environment.items() if _TELEMETRY.fullmatch(name)}
+    found = kept(environment) | {name: value for name, value in environment.items() if _TARGETS_OWN.fullmatch(name)}
     prefix = extractor.name.upper().replace("-", "_")
     found |= {f"{prefix}_{k.upper().replace('.', '_')}": as_text(v) for k, v in extractor.config.items()}
     found |= {f"{_TARGET_PREFIX}{k.upper()}": as_text(v) for k, v in settings.items()}

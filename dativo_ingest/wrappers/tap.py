@@ -22,8 +22,8 @@ _GRACE_SECONDS = 10
 def main(log: str, state: str, after: str, ended: str, code_path: str, command: list[str]) -> int:
     """Run the tap."""
     processes.log_to(log)
-    # Sign-ins of a collector and of a lineage server are not the tap's either.
-    environment = processes.environment_without("TARGET_DATIVO_ICEBERG_", "OTEL_", "OPENLINEAGE_")
+    # Sign-ins of a collector, of a lineage server and of a cluster are not the tap's either.
+    environment = processes.environment_without("TARGET_DATIVO_ICEBERG_", "OTEL_", "OPENLINEAGE_", "RAY_")
     processes.end_with_parent(signal.SIGTERM)
     if _NO_RUN & {word.partition("=")[0] for word in command[1:]}:
         os.execvpe(command[0], command, environment)  # noqa: S606 - no shell is what we want

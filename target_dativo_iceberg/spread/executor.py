@@ -57,7 +57,7 @@ class Threads:
 
     def __init__(self, settings: Settings) -> None:
         there_is = settings.memory_limit_mb * MIB - _PROCESS_BYTES
-        self.width = max(1, min(len(os.sched_getaffinity(0)), there_is // _THREAD_BYTES))
+        self.width = max(1, min(_cpus(), there_is // _THREAD_BYTES))
         self._stopped = Event()
 
     def run(self, task: Task) -> Outcome:
@@ -72,3 +72,9 @@ class Threads:
 
     def close(self) -> None:
         """Do nothing: the threads are the caller's."""
+
+
+def _cpus() -> int:
+    """Return how many CPUs the process may use; of the machine where that is not known, as on macOS."""
+    allowed = getattr(os, "sched_getaffinity", None)
+    return len(allowed(0)) if allowed is not None else os.cpu_count() or 1

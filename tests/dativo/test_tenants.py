@@ -7,11 +7,13 @@ import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from dativo_ingest.documents import read
+from dativo_ingest.meltano import environment_of
 from dativo_ingest.redaction import HIDDEN, Redactor
 from dativo_ingest.secrets import load_secrets
 from dativo_ingest.variables import JOB_FIELDS, Variables, expanded
@@ -49,7 +51,7 @@ def test_two_tenants_at_once_share_nothing(project: Project) -> None:
         spying(project, tenant, path)
         project.write(f"secrets/{tenant}/keys.env", f"PRIVACY_KEY={key(letter)}\n")
     project.environment["DATIVO_SECRET__GLOBEX__OTHER"] = "only-for-globex"
-    project.environment["UNRELATED"] = "of-the-operator"
+    project.environment |= {"UNRELATED": "of-the-operator", "RAY_AUTH_TOKEN": "of-the-cluster"}
     words = ["--job-dir", project.folder / "jobs", "--parallel", "2", "--json"]
     ended = project.dativo("run", *words, "--secrets-dir", project.folder / "secrets")
     assert ended.code == 0, ended.err
@@ -63,8 +65,17 @@ def test_two_tenants_at_once_share_nothing(project: Project) -> None:
         assert "PRIVACY_KEY" not in seen  # the target's
         assert "only-for-globex" not in seen
         assert "of-the-operator" not in seen
+        assert "of-the-cluster" not in seen
     assert key("a") not in ended.err + ended.out
     assert key("b") not in ended.err + ended.out
+
+
+def test_the_target_is_told_of_the_cluster_that_loads_are_spread_over() -> None:
+    run: Any = SimpleNamespace(folder=SimpleNamespace(project=Path("project")))
+    extractor: Any = SimpleNamespace(name="tap-csv", config={})
+    cluster = {"RAY_ADDRESS": "10.0.0.5:6379", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": "/run/token"}
+    found = environment_of(run, extractor, {}, cluster | {"RAY_OTHER": "x"})
+    assert {k: v for k, v in found.items() if k.startswith("RAY_")} == cluster
 
 
 def test_secrets_and_records_are_shown_nowhere(project: Project) -> None:
