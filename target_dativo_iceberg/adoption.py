@@ -6,7 +6,7 @@ as they came, the file is copied; as soon as one has not, those before it are re
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -181,6 +181,33 @@ class Candidate:
             f"BATCH file {self.path.name} was changed or deleted while it was loaded",
             "have the tap leave its files alone until it sees the STATE behind them",
         )
+
+
+def place(
+    staged: Staged,
+    file: Candidate | None,
+    *,
+    adopt: Callable[[Candidate], None],
+    again: Callable[[Iterator[pa.RecordBatch]], None],
+    add: Callable[[pa.RecordBatch], None],
+) -> None:
+    """Have accepted rows written, or their file adopted once all of them stay as they are.
+
+    Args:
+        staged: the next rows of the file, after all checks.
+        file: the file; None for rows that are of none that may be adopted.
+        adopt: takes the file when its last rows have passed.
+        again: takes rows before these, which had passed and are written after all.
+        add: takes rows that are written.
+
+    """
+    if file is not None and file.passes(staged):
+        if file.complete:
+            adopt(file)
+        return
+    if file is not None and file.waiting:
+        again(file.passed())
+    add(staged.accepted if file is None else file.written(staged.accepted))
 
 
 def _same(stat: os.stat_result) -> tuple[int, int, int, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from target_dativo_iceberg.adoption import Candidate, Piece
+from target_dativo_iceberg.adoption import Piece
 from target_dativo_iceberg.batch import read_exactly
 from target_dativo_iceberg.messages import Records
 from target_dativo_iceberg.stage import Source, Staged, stage, stage_arrow
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from target_dativo_iceberg.adoption import Candidate
     from target_dativo_iceberg.batch import Plan
     from target_dativo_iceberg.contract.privacy.protection import Privacy
     from target_dativo_iceberg.contract.rules.verdict import Judge

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from target_dativo_iceberg.adoption import place
 from target_dativo_iceberg.batch_files import pieces, root_paths
 from target_dativo_iceberg.batch_fit import chosen, takes_files
 from target_dativo_iceberg.batch_pieces import file_of, staging
@@ -143,14 +144,13 @@ class Intake:
             self._epochs.bind(stream)
         if staged.rejected:
             epoch.quarantine(name, staged.rejected)
-        file = job.candidate
-        if file is not None and file.passes(staged):
-            if file.complete:
-                epoch.adopt(name, file)
-            return
-        if file is not None and file.waiting:
-            epoch.write_again(name, file.passed())
-        epoch.add(name, staged.accepted if file is None else file.written(staged.accepted))
+        place(
+            staged,
+            job.candidate,
+            adopt=partial(epoch.adopt, name),
+            again=partial(epoch.write_again, name),
+            add=partial(epoch.add, name),
+        )
 
     def _accept_files(self, job: Job, outcome: Outcome) -> None:
         """Take files that were staged elsewhere."""

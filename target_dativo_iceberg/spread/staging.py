@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ import pyarrow as pa
 from target_dativo_iceberg import quarantine
 from target_dativo_iceberg.adopted_files import adopted
 from target_dativo_iceberg.adopted_files import takes_files as table_takes_files
-from target_dativo_iceberg.adoption import UnfitError
+from target_dativo_iceberg.adoption import UnfitError, place
 from target_dativo_iceberg.arranged import Waiting, writer_of
 from target_dativo_iceberg.batch_files import pieces
 from target_dativo_iceberg.batch_fit import chosen, takes_files
@@ -138,7 +138,7 @@ class _Work:
             return False
         if staged.rejected:
             self._bad.add(quarantine.rows(self._task.run_id, stream.name, stream.contract, staged.rejected))
-        self._write(staged, file_of(piece))
+        place(staged, file_of(piece), adopt=self._adopt, again=self._write_again, add=self._good.add)
         return True
 
     def _keep_keys(self, staged: Staged) -> None:
@@ -152,22 +152,12 @@ class _Work:
         found = {row - start: why for row, why in self._task.repeats.items() if start <= row < self._accepted}
         return sorted_out(staged, found) if found else staged
 
-    def _write(self, staged: Staged, file: Candidate | None) -> None:
-        """Write accepted rows, or adopt their file once all of them stay as they are."""
-        if file is not None and file.passes(staged):
-            if file.complete:
-                self._adopt(file)
-            return
-        if file is not None and file.waiting:
-            self._write_again(file)
-        self._good.add(staged.accepted if file is None else file.written(staged.accepted))
-
     def _adopt(self, file: Candidate) -> None:
         try:
             self._adopted.append(adopted(self._good_target, file))
         except UnfitError:
-            self._write_again(file)
+            self._write_again(file.passed())
 
-    def _write_again(self, file: Candidate) -> None:
-        for batch in file.passed():
+    def _write_again(self, rows: Iterator[pa.RecordBatch]) -> None:
+        for batch in rows:
             self._good.add(batch)
