@@ -35,7 +35,7 @@ from target_dativo_iceberg.store_errors import store_errors
 
 _CONNECT_SECONDS = 3.05
 _RETRIES = 3
-# A SQL catalog has two tables.
+# A SQL catalog has two tables; the race for each may be lost once.
 _OPENINGS = 4
 # What databases say of a table that is there; PostgreSQL of one that is just being made.
 _THERE = ("already exists", "pg_type_typname_nsp_index")

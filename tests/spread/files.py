@@ -69,12 +69,8 @@ def batch(*paths: Path) -> dict[str, Any]:
     return {"type": "BATCH", "stream": "orders", "encoding": encoding, "manifest": [p.as_uri() for p in paths]}
 
 
-def contract(folder: Path, *words: tuple[str, str]) -> str:
-    """Write the contract, with words replaced."""
-    text = CONTRACT
-    for old, new in words:
-        assert old in text
-        text = text.replace(old, new)
+def contract(folder: Path) -> str:
+    """Write the contract and return its path."""
     path = folder / "orders.odcs.yaml"
-    path.write_text(text)
+    path.write_text(CONTRACT)
     return str(path)
