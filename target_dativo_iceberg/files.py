@@ -11,11 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pyiceberg.io.pyarrow import (
-    compute_statistics_plan,
-    data_file_statistics_from_parquet_metadata,
-    parquet_path_to_id_mapping,
-)
 from pyiceberg.manifest import DataFile, DataFileContent, FileFormat
 from pyiceberg.schema import Schema, sanitize_column_names
 from pyiceberg.typedef import Record
@@ -23,6 +18,7 @@ from pyiceberg.typedef import Record
 from target_dativo_iceberg.errors import StoreError
 from target_dativo_iceberg.file_columns import as_type, file_schema, renamed
 from target_dativo_iceberg.file_sizes import FileSizes
+from target_dativo_iceberg.file_statistics import FileStatistics
 from target_dativo_iceberg.store_errors import refusal
 
 if TYPE_CHECKING:
@@ -102,12 +98,11 @@ class FileForm:
 
     def __init__(self, target: FileTarget) -> None:
         self.target = target
-        self._file_schema = sanitize_column_names(target.schema)
-        self.arrow = file_schema(self._file_schema)
+        schema = sanitize_column_names(target.schema)
+        self.arrow = file_schema(schema)
         # The same columns under the table's names; the file's may be changed to suit Avro, at every level.
         self._named = file_schema(target.schema)
-        self._plan = compute_statistics_plan(self._file_schema, target.properties)
-        self._paths = parquet_path_to_id_mapping(self._file_schema)
+        self._statistics = FileStatistics(schema, target.properties)
         self._numbers = itertools.count()
         self._dictionaries: list[str] | bool | None = None
 
@@ -170,7 +165,6 @@ class FileForm:
 
         """
         order = self.target.order
-        statistics = data_file_statistics_from_parquet_metadata(metadata, self._plan, self._paths)
         file = DataFile.from_args(
             content=DataFileContent.DATA,
             file_path=path,
@@ -180,7 +174,7 @@ class FileForm:
             sort_order_id=order.order_id if order else None,
             equality_ids=None,
             key_metadata=None,
-            **statistics.to_serialized_dict(),
+            **self._statistics.of(metadata),
         )
         # It is no field of a manifest entry: the manifest as a whole is of one spec.
         file.spec_id = self.target.spec.spec_id
