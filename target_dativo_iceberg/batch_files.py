@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 
 from target_dativo_iceberg.adoption import BUFFER_BYTES, PIECE_ROWS, Candidate, Piece
 from target_dativo_iceberg.errors import InputError, SettingsError
-from target_dativo_iceberg.messages import BatchFiles, Records, line_array
+from target_dativo_iceberg.line_arrays import line_array
+from target_dativo_iceberg.messages import BatchFiles, Records
 
 _CHUNK = 4 << 20
 # Batches of an Arrow file up to this size are read whole.

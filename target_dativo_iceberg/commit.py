@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pyiceberg.catalog import Catalog
-from pyiceberg.catalog.rest import RestCatalog
 from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
 from pyiceberg.exceptions import CommitFailedException, TableAlreadyExistsError
 from pyiceberg.table.update import AssertCreate, RemoveSnapshotsUpdate
@@ -18,11 +17,13 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from target_dativo_iceberg import log
+from target_dativo_iceberg.catalogs import is_rest
 from target_dativo_iceberg.errors import ConflictError, StoreError, UnknownOutcomeError
 from target_dativo_iceberg.history import with_history, without_history
 from target_dativo_iceberg.store_errors import store_errors
 
 if TYPE_CHECKING:
+    from pyiceberg.catalog.rest import RestCatalog
     from pyiceberg.schema import Schema
     from pyiceberg.table import Table
     from pyiceberg.table.metadata import TableMetadata
@@ -72,7 +73,7 @@ def commit(catalog: Catalog, prepared: Sequence[Prepared], properties: Mapping[s
     """
     if isinstance(catalog, SqlCatalog):
         _commit_sql(catalog, prepared)
-    elif isinstance(catalog, RestCatalog):
+    elif is_rest(catalog):
         _commit_rest(catalog, prepared, properties)
     else:
         _commit_each(catalog, prepared)
@@ -214,5 +215,5 @@ def _commit_each(catalog: Catalog, prepared: Sequence[Prepared]) -> None:
                 new = catalog.commit_table(change.base, requirements, change.updates)
             except (CommitFailedException, TableAlreadyExistsError) as error:
                 raise ConflictError(f"table {name} has moved") from error
-        if not isinstance(catalog, RestCatalog):  # whose server does it
+        if not is_rest(catalog):  # whose server does it
             _sweep_metadata(change, new.metadata)

@@ -156,7 +156,7 @@ class Loader:
         if last < 0 and not self._position.state_is_last:
             return False
         acts = any(i > last and not isinstance(m, Schema) for i, m in block.controls)
-        return not acts and not block.records(last + 1, len(block))
+        return not acts and not block.has_records(last + 1)
 
     def _cut(self, block: Block) -> int:
         """Index of the STATE after which the epoch ends, or -1: the last one, once bytes or age pass their limit."""

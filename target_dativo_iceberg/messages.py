@@ -12,6 +12,7 @@ import fcntl
 import re
 import select
 import time
+from bisect import bisect_left
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -22,14 +23,11 @@ import pyarrow.compute as pc
 
 from target_dativo_iceberg.envelope import ActivateVersion, BatchFiles, Control, Schema, State, decode_control
 from target_dativo_iceberg.errors import InputError
+from target_dativo_iceberg.line_arrays import data_of, joined, line_array, raw_offsets
 
 BLOCK_BYTES = 4 << 20
 # A block that is not full is handed on after this many seconds, so that a slow tap's STATE is not held back.
 LINGER_SECONDS = 0.5
-# Lines of one stream that follow each other are not copied if there are as many of them, on the average.
-_LONG_RUN = 1000
-_NEWLINE = 10
-_WORD = 32
 # Bytes of a pipe that we ask for: with the usual 64 KiB the two processes wake each other all the time.
 _PIPE_BYTES = 1 << 20
 _TEXT = rb'"(?:[^"\\]|\\.)*"'
@@ -44,7 +42,7 @@ class Records:
 
     Attributes:
         stream: its name.
-        lines: the lines, as they came, one per element.
+        lines: the lines, as they came, one per element; blank lines may follow in it.
         first_line: number of the block's first line in the input, from 1.
         positions: mask over the block's lines from `offset` on: which of them these are; None when all are.
         offset: index in the block of the mask's first element.
@@ -64,12 +62,7 @@ class Records:
     @property
     def nbytes(self) -> int:
         """Bytes of the lines."""
-        if len(self.lines) == 0:
-            return 0
-        offsets = pa.Array.from_buffers(
-            pa.int32(), len(self.lines) + 1, [None, self.lines.buffers()[1]], offset=self.lines.offset
-        )
-        return int(offsets[len(self.lines)].as_py() - offsets[0].as_py())
+        return data_of(self.lines).size if len(self.lines) else 0
 
     def line_number(self, row: int) -> int:
         """Return the number in the input, or in its file, of a row's line."""
@@ -92,47 +85,58 @@ class Records:
 class Block:
     """Whole lines, with the control messages among them decoded.
 
+    Args:
+        lines: all of them.
+        first_line: number of the first in the input, from 1.
+        memory: that the lines are in, if it may be written.
+
     Attributes:
         controls: (index in the block, message), in order.
         nbytes: bytes of all lines.
 
     """
 
-    def __init__(self, lines: pa.BinaryArray, first_line: int, nbytes: int) -> None:
+    def __init__(self, lines: pa.BinaryArray, first_line: int, nbytes: int, memory: memoryview | None = None) -> None:
         self.first_line = first_line
         self.nbytes = nbytes
         self.controls: list[tuple[int, Control]] = []
         self._masks: dict[str, pa.BooleanArray] = {}
         self._known: pa.BooleanArray | None = None
         self._lines = lines
+        self._others: list[int] = []
         loose = self._sort_out()
         if loose:
             self._rewrite(loose)
+        elif memory is not None:
+            self._blank(memory)
 
     def __len__(self) -> int:
         return len(self._lines)
 
     def records(self, start: int, stop: int) -> list[Records]:
-        """Return the records among lines `start` to `stop` (exclusive): one run per stream, or few without a copy."""
+        """Return the records among lines `start` to `stop` (exclusive), a run per stream."""
         found: list[Records] = []
         part = self._lines.slice(start, stop - start)
+        blank = bisect_left(self._others, stop) - bisect_left(self._others, start)
         for stream, mask in self._masks.items():
             here = mask.slice(start, stop - start)
             count = here.true_count
-            if count and (len(part) - count) * _LONG_RUN <= count:
-                found += self._slices(stream, here, start)
-            elif count:
-                found.append(Records(stream, part.filter(here), self.first_line, start, here))
+            if count:
+                lines = joined(part, here) if count + blank == len(part) else part.filter(here)
+                found.append(Records(stream, lines, self.first_line, start, None if count == len(part) else here))
         return found
 
-    def _slices(self, stream: str, mask: pa.BooleanArray, start: int) -> Iterator[Records]:
-        """Yield the runs between the few lines that are not a stream's own."""
-        others = pc.indices_nonzero(pc.invert(mask)).to_pylist()
-        begin = 0
-        for end in (*others, len(mask)):
-            if end > begin:
-                yield Records(stream, self._lines.slice(start + begin, end - begin), self.first_line, start + begin)
-            begin = end + 1
+    def has_records(self, start: int) -> bool:
+        """Whether there are records from line `start` on."""
+        return any(mask.slice(start).true_count for mask in self._masks.values())
+
+    def _blank(self, memory: memoryview) -> None:
+        """Make blank lines of those that are decoded: records on both sides of one are then a run without a copy."""
+        offsets = raw_offsets(self._lines)
+        self._others = self._unmatched()
+        for row in self._others:
+            start, stop = offsets[row].as_py(), offsets[row + 1].as_py()
+            memory[start:stop] = b" " * (stop - start - 1) + b"\n"
 
     def _sort_out(self) -> dict[int, bytes]:
         """Find the streams' lines and decode the others; return RECORD lines to be put in the usual order."""
@@ -195,37 +199,6 @@ def _record_head(line: bytes) -> tuple[bytes, str] | None:
 # ---- blocks ----
 
 
-def line_array(data: pa.Buffer) -> pa.BinaryArray:
-    """Return the lines of a buffer (each with its newline) as an array over the same memory."""
-    ends = _newlines(data)
-    offsets = [pa.array([0], pa.int32()), pc.add(ends, pa.scalar(1, pa.int32()))]
-    if not len(ends) or ends[-1].as_py() != data.size - 1:
-        offsets.append(pa.array([data.size], pa.int32()))
-    joined = pa.concat_arrays(offsets)
-    return pa.Array.from_buffers(pa.binary(), len(joined) - 1, [None, joined.buffers()[1], data])
-
-
-def _newlines(data: pa.Buffer) -> pa.Int32Array:
-    """Return where the newlines of a buffer are.
-
-    The mask of newlines is looked through by words of 32 bits, of which hardly any has more than one bit set: which one
-    is its logarithm. To look for set bits one by one takes four times as long.
-    """
-    octets = pa.Array.from_buffers(pa.uint8(), data.size, [None, data])
-    mask = pc.equal(octets, pa.scalar(_NEWLINE, pa.uint8()))
-    words = pa.Array.from_buffers(pa.uint32(), data.size // _WORD, [None, mask.buffers()[1]])
-    places = pc.indices_nonzero(words)
-    found = words.take(places)
-    if len(found) and pc.max(pc.bit_wise_and(found, pc.subtract(found, pa.scalar(1, pa.uint32())))).as_py():
-        return pc.indices_nonzero(mask).cast(pa.int32())
-    starts = pc.multiply(places.cast(pa.int32()), pa.scalar(_WORD, pa.int32()))
-    whole = pc.add(starts, pc.log2(found.cast(pa.float64())).cast(pa.int32()))
-    rest = mask.slice(len(words) * _WORD)
-    return pa.concat_arrays(
-        [whole, pc.add(pc.indices_nonzero(rest).cast(pa.int32()), pa.scalar(len(words) * _WORD, pa.int32()))]
-    )
-
-
 class Reader:
     """Blocks of whole lines from a binary stream.
 
@@ -259,16 +232,16 @@ class Reader:
             stop = filled if ended else _after_last_newline(view, filled)
             rest = view[stop:filled].tobytes()
             if stop:
-                yield self._block(memory.slice(0, stop))
+                yield self._block(memory.slice(0, stop), view)
             if ended:
                 return
 
-    def _block(self, data: pa.Buffer) -> Block:
+    def _block(self, data: pa.Buffer, memory: memoryview) -> Block:
         lines = line_array(data)
         longest = pc.max(pc.binary_length(lines))
         if longest.as_py() > self._max_line:
             raise self._too_long(pc.index(pc.binary_length(lines), longest).as_py())
-        block = Block(lines, self.lines_read + 1, data.size)
+        block = Block(lines, self.lines_read + 1, data.size, memory)
         self.lines_read += len(lines)
         return block
 
@@ -341,4 +314,4 @@ def _widen(source: BinaryIO) -> None:
         fcntl.fcntl(source.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
-__all__ = ["ActivateVersion", "BatchFiles", "Block", "Reader", "Records", "Schema", "State", "line_array"]
+__all__ = ["ActivateVersion", "BatchFiles", "Block", "Reader", "Records", "Schema", "State"]

@@ -20,7 +20,8 @@ from target_dativo_iceberg.contract.record_metadata import OF_MESSAGE
 from target_dativo_iceberg.contract.singer import Property
 from target_dativo_iceberg.contract.values.arrow import arrow_schema
 from target_dativo_iceberg.contract.values.masks import either, flagged
-from target_dativo_iceberg.screening import data_of, screened
+from target_dativo_iceberg.line_arrays import data_of
+from target_dativo_iceberg.screening import screened
 from target_dativo_iceberg.wire import Keep, informed, kept_as, wire_type
 
 _ENVELOPE = (
@@ -164,7 +165,8 @@ class Plan:
     def _fit(self, lines: pa.BinaryArray) -> pa.BooleanArray | None:
         good = pc.ends_with(lines, b"}\n")
         if not pc.all(good).as_py():
-            good = pc.match_substring_regex(lines, r"\}[ \t\r\n]*$")
+            others = pc.invert(good)
+            good = pc.replace_with_mask(good, others, pc.match_substring_regex(lines.filter(others), r"\}[ \t\r\n]*$"))
         if self.bare:
             good = pc.and_(good, pc.starts_with(lines, b"{"))
         if not _is_utf8(lines):

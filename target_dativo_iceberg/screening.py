@@ -10,6 +10,8 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
+from target_dativo_iceberg.line_arrays import data_of, raw_offsets
+
 # The decoder names the document of a list that does not fit its type, and the byte at which text is no JSON.
 _DOCUMENT = re.compile(r"at `\$\[(\d+)\]")
 _BYTE = re.compile(r"\(byte (\d+)\)$")
@@ -68,18 +70,7 @@ def _accepts(decoder: msgspec.json.Decoder[Any], line: bytes) -> bool:
     return True
 
 
-def data_of(lines: pa.BinaryArray) -> pa.Buffer:
-    """Return the bytes of an array of lines, without a copy."""
-    offsets = _raw_offsets(lines)
-    start, stop = offsets[0].as_py(), offsets[len(lines)].as_py()
-    return lines.buffers()[2].slice(start, stop - start)
-
-
 def _offsets(lines: pa.BinaryArray) -> list[int]:
     """Return where each line begins in the bytes of the lines, and where the last one ends."""
-    found: list[int] = _raw_offsets(lines).to_pylist()
+    found: list[int] = raw_offsets(lines).to_pylist()
     return found if found[0] == 0 else [offset - found[0] for offset in found]
-
-
-def _raw_offsets(lines: pa.BinaryArray) -> pa.Int32Array:
-    return pa.Array.from_buffers(pa.int32(), len(lines) + 1, [None, lines.buffers()[1]], offset=lines.offset)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -19,6 +21,7 @@ def plain(array: pa.Array) -> pa.Array:
     return array if layout == type_ else array.cast(layout)
 
 
+@functools.lru_cache(1024)
 def _layout(type_: pa.DataType) -> pa.DataType:
     if pa.types.is_large_string(type_) or pa.types.is_string_view(type_):
         return pa.string()

@@ -47,6 +47,10 @@ BAD_LAST_LINES = {
     ),
     "cut off in a RECORD": (line(b'{"id":2,"s":"c4n4ry"')[:-3], "input: line 4: .*the input ends inside"),
     "cut off at once": (b'{"type":"REC', "input: line 4: .*the input ends inside"),
+    "a bad RECORD before a last line that does not end": (
+        line(b'{"id":2,"s":"c4n4ry"')[:-1] + b'\n{"type":"STATE","value":{}}',
+        "line 4: stream 'a': (?!.*ends inside).*not JSON",
+    ),
     "something after the record": (line(b'{"id":2}')[:-1] + b" c4n4ry\n", "input: line 4: .*not JSON"),
     "two messages on a line": (line(b'{"id":2}')[:-1] + line(b'{"id":3}'), "input: line 4: .*not JSON"),
     "NUL bytes between": (b"\0" + line(b'{"id":2}'), "input: line 4: not JSON"),

@@ -92,15 +92,21 @@ def test_a_stream_with_two_heads_is_one_run() -> None:
     assert _records(run) == [(n + 1, "a", n) for n in range(6)]
 
 
-def test_long_runs_between_other_lines_are_not_copied() -> None:
+def test_a_run_goes_on_over_lines_that_are_no_records_without_a_copy() -> None:
     lines = [f'{{"type":"RECORD","stream":"a","record":{{"id":{n}}}}}\n' for n in range(3000)]
-    lines[0] = lines[1200] = '{"type":"STATE","value":1}\n'
-    array = pa.array([line.encode() for line in lines])
-    runs = Block(array, 1, 0).records(0, 3000)
-    assert [found for run in runs for found in _records(run)] == [
-        (n + 1, "a", n) for n in range(3000) if n % 1200 or n == 2400
+    lines[0] = lines[1200] = lines[1201] = '{"type":"STATE","value":1}\n'
+    lines[-1] = '{"type":"STATE","value":2}'
+    (block,) = Reader(io.BytesIO("".join(lines).encode()), _MIB).blocks()
+    assert block is not None
+    parts = [block.records(start, start + 1500) for start in (0, 1500)]
+    assert [found for (run,) in parts for found in _records(run)] == [
+        (n + 1, "a", n) for n in range(2999) if n not in (0, 1200, 1201)
     ]
-    assert {run.lines.buffers()[2].address for run in runs} == {array.buffers()[2].address}
+    assert len({run.lines.buffers()[2].address for (run,) in parts}) == 1
+    assert [(at, message.value) for at, message in block.controls if isinstance(message, State)] == [
+        (0, b"1"), (1200, b"1"), (1201, b"1"), (2999, b"2")
+    ]  # fmt: skip
+    assert (block.has_records(2998), block.has_records(2999)) == (True, False)
 
 
 def test_a_line_longer_than_allowed_is_refused_by_its_number_whatever_the_block() -> None:
