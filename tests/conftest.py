@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.dativo.warm_python import programs, use
 from tests.readback import Tables
 from tests.target.running import Ended, Server, Target
 
@@ -32,6 +33,19 @@ def _warm() -> Iterator[Server]:
     server = Server()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def _warm_programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with programs(tmp_path_factory.mktemp("warm")) as folder:
+        yield folder
+
+
+@pytest.fixture
+def warm(_warm_programs: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Have our commands and the Meltano of runs forked from processes that have imported them; return the folder."""
+    use(_warm_programs, monkeypatch)
+    return _warm_programs
 
 
 @pytest.fixture
