@@ -20,6 +20,16 @@ PREFIXES = (
 )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start what may take longest first: at the end workers share what is left, and only short tests share well."""
+    longest: dict[Path, float] = {}
+    for item in items:
+        limit = item.get_closest_marker("timeout")
+        seconds = float(limit.args[0]) if limit and limit.args else 0.0
+        longest[item.path] = max(longest.get(item.path, 0.0), seconds)
+    items.sort(key=lambda item: -longest[item.path])
+
+
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in list(os.environ):
@@ -42,7 +52,7 @@ def _warm_programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
-def warm(_warm_programs: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def warm_commands(_warm_programs: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Have our commands and the Meltano of runs forked from processes that have imported them; return the folder."""
     use(_warm_programs, monkeypatch)
     return _warm_programs
