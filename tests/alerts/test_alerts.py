@@ -39,7 +39,7 @@ def events(err: str, name: str) -> list[str]:
 
 
 def test_a_job_that_fails_and_then_recovers_is_told_once_each(
-    project: Project, dativo: Dativo, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, warm: Path
+    project: Project, dativo: Dativo, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, warm_commands: Path
 ) -> None:
     monkeypatch.setenv("DATIVO_MELTANO", str(dying(project.folder)))
     monkeypatch.setenv("DATIVO_SECRET__ACME__HOOK", f"{receiver.place}/{TOKEN}")
@@ -64,7 +64,7 @@ def test_a_job_that_fails_and_then_recovers_is_told_once_each(
     assert json.loads(Path(told["report"]).read_text()) == report
 
     receiver.taken.clear()
-    monkeypatch.setenv("DATIVO_MELTANO", str(warm / "meltano"))
+    monkeypatch.setenv("DATIVO_MELTANO", str(warm_commands / "meltano"))
     path = project.csv(1, 2)
     path.write_text(path.read_text().replace("2,ada", f"2{TOKEN},"))
     code, _, err = dativo("run", "--config", job, "--alerts", file)

@@ -19,7 +19,7 @@ from tests.google.fixtures import google
 from tests.google.server import Google
 
 __all__ = ["google"]
-pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("warm")]
+pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("warm_commands")]
 Dativo = Callable[..., tuple[int, str, str]]
 
 

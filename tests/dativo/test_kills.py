@@ -20,7 +20,7 @@ def test_a_killed_process_costs_nothing(project: Project, victim: str, request: 
     job = kills.prepare(project)
     hit, _ = kills.strike(project, job, kills.Strike(victim, epochs=2, delay=0.05))
     assert hit
-    request.getfixturevalue("warm")  # from here on: the run that mends is not struck
+    request.getfixturevalue("warm_commands")  # from here on: the run that mends is not struck
     kills.check(project, job)
 
 
@@ -42,7 +42,7 @@ def test_a_run_that_is_stopped_ends_in_order(project: Project, request: pytest.F
     _, said = process.communicate()
     assert process.returncode == 128 + signal.SIGTERM, said
     assert not kills.of_project(project)
-    request.getfixturevalue("warm")
+    request.getfixturevalue("warm_commands")
     kills.check(project, job)
 
 
@@ -55,7 +55,7 @@ def test_a_run_that_takes_too_long_is_ended(project: Project) -> None:
     assert not kills.of_project(project)
 
 
-@pytest.mark.usefixtures("warm")
+@pytest.mark.usefixtures("warm_commands")
 def test_a_job_is_run_by_one_process_at_a_time(project: Project) -> None:
     project.csv(1)
     waiting = "touch reading; while [ ! -e go ]; do sleep 0.1; done"

@@ -12,7 +12,7 @@ import pytest
 from dativo_ingest.cli import main
 from tests.dativo.project import ROOT, Project
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("warm")]
+pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("warm_commands")]
 
 
 def test_first_load_second_load_and_nothing_new(project: Project) -> None:

@@ -24,6 +24,7 @@ import signal
 import socket
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
@@ -51,7 +52,7 @@ def programs(folder: Path) -> Iterator[Path]:
         serving(real, OURS, folder / "ours.socket", python) as ours,
         serving(MELTANO / "python", ["meltano.cli"], folder / "meltano.socket") as meltano,
     ):
-        modules = '"-m dativo_ingest" | "-P -m"'
+        modules = '"-P -m" | "-m dativo_ingest"* | "-m tap_adapters."* | "-m target_dativo_iceberg"*'
         _script(python, f'case "$1 $2" in {modules}) exec {ours} "$@" ;; esac\nexec {real} "$@"')
         _script(folder / "meltano", f'exec {meltano} {MELTANO / "meltano"} "$@"')
         (folder / "uv").symlink_to(MELTANO / "uv")
@@ -211,6 +212,8 @@ def serve(descriptor: int, executable: str, modules: list[str]) -> None:
     # The server's own were not what these are: a pipe cannot be sought in.
     sys.stdin, sys.stdout = os.fdopen(0, closefd=False), os.fdopen(1, "w", closefd=False)
     sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
+    if wanted := os.environ.get("PYTHONWARNINGS"):
+        warnings.simplefilter(wanted)  # type: ignore[arg-type]
     sys.argv = list(itertools.dropwhile(lambda word: word in ("-P", "-m"), request["words"]))
     end(lambda: run(sys.argv[0]))
 
@@ -220,6 +223,8 @@ def run(name: str) -> None:
     if "/" in name:
         runpy.run_path(name, run_name="__main__")
     else:
+        if name in sys.modules and not hasattr(sys.modules[name], "__path__"):
+            del sys.modules[name]  # a module that is run is not one that is imported yet
         runpy.run_module(name, run_name="__main__", alter_sys=True)
 
 

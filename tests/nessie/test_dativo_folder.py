@@ -26,7 +26,7 @@ pytestmark = [
     pytest.mark.nessie,
     pytest.mark.network,
     pytest.mark.timeout(900),
-    pytest.mark.usefixtures("warm"),
+    pytest.mark.usefixtures("warm_commands"),
 ]
 TENANTS = ("acme", "globex", "initech")
 AGAIN = ("acme/accounts", "globex/more", "initech/invoices", "initech/notes", "initech/orders")
