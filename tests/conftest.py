@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.dativo.warm_python import programs, use
 from tests.readback import Tables
 from tests.target.running import Ended, Server, Target
 
@@ -17,6 +18,16 @@ PREFIXES = (
     *("TARGET_DATIVO", "TAP_", "MAPPER_", "MELTANO", "AWS_", "DATIVO", "NESSIE"),
     *("OTEL_", "OPENLINEAGE", "TRACEPARENT"),
 )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start what may take longest first: at the end workers share what is left, and only short tests share well."""
+    longest: dict[Path, float] = {}
+    for item in items:
+        limit = item.get_closest_marker("timeout")
+        seconds = float(limit.args[0]) if limit and limit.args else 0.0
+        longest[item.path] = max(longest.get(item.path, 0.0), seconds)
+    items.sort(key=lambda item: -longest[item.path])
 
 
 @pytest.fixture(autouse=True)
@@ -32,6 +43,19 @@ def _warm() -> Iterator[Server]:
     server = Server()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def _warm_programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with programs(tmp_path_factory.mktemp("warm")) as folder:
+        yield folder
+
+
+@pytest.fixture
+def warm_commands(_warm_programs: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Have our commands and the Meltano of runs forked from processes that have imported them; return the folder."""
+    use(_warm_programs, monkeypatch)
+    return _warm_programs
 
 
 @pytest.fixture

@@ -4,6 +4,10 @@
 return.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from target_dativo_iceberg.contract.model import (
     Check,
     CheckKind,
@@ -19,7 +23,9 @@ from target_dativo_iceberg.contract.model import (
     Threshold,
     Type,
 )
-from target_dativo_iceberg.contract.reader import choose, fold, load
+
+if TYPE_CHECKING:
+    from target_dativo_iceberg.contract.reader import choose, fold, load
 
 __all__ = [
     "Check",
@@ -39,3 +45,17 @@ __all__ = [
     "fold",
     "load",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what reads contracts when it is asked for: the process of a SQL rule reads none, and starts twice a rule.
+
+    Raises:
+        AttributeError: there is no such name here.
+
+    """
+    if name not in ("choose", "fold", "load"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from target_dativo_iceberg.contract import reader  # noqa: PLC0415 - heavy
+
+    return getattr(reader, name)

@@ -13,7 +13,6 @@ import pytest
 from tap_adapters.source import Source
 from tap_adapters.sources import adapt
 
-MELTANO = Path(__file__).resolve().parents[2] / ".venv-meltano" / "bin" / "meltano"
 SOURCES: dict[str, dict[str, Any]] = {
     "stripe": {"objects": ("customers",), "credentials": {"api_key": "sk"}},
     "mysql": {"connection": {"host": "h", "user": "u", "database": "shop"}, "tables": ({"name": "orders"},)},
@@ -23,7 +22,7 @@ SOURCES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("kind", SOURCES)
-def test_settings_come_through_meltano_as_they_are(kind: str, tmp_path: Path) -> None:
+def test_settings_come_through_meltano_as_they_are(kind: str, tmp_path: Path, warm_commands: Path) -> None:
     extractor = adapt(Source(kind, **{"engine": "singer", "folder": tmp_path} | SOURCES[kind]))
     settings = [{"name": one.name, "kind": one.kind, "sensitive": one.secret} for one in extractor.settings]
     plugin = {
@@ -41,8 +40,9 @@ def test_settings_come_through_meltano_as_they_are(kind: str, tmp_path: Path) ->
         for name, value in extractor.config.items()
     }
     quiet = {"MELTANO_CLI_DISABLE_VERSION_CHECK": "1", "MELTANO_SEND_ANONYMOUS_USAGE_STATS": "false"}
+    meltano = [warm_commands / "meltano", "--log-level", "error"]
     done = subprocess.run(
-        [MELTANO, "--log-level", "error", "invoke", "--no-install", "--dump", "config", extractor.name],
+        [*meltano, "invoke", "--no-install", "--dump", "config", extractor.name],
         cwd=tmp_path, env=os.environ | quiet | given, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -17,9 +17,9 @@ from dativo_ingest.alerts.wanted import Wanted
 from dativo_ingest.models.notify import Notify
 from dativo_ingest.places import JobFolder
 from dativo_ingest.reports.model import JobRun, job_runs
-from tests.alerts.conftest import Dativo, runner
+from tests.alerts.conftest import Dativo, dying, runner
 from tests.alerts.receiver import Receiver
-from tests.dativo.project import MELTANO, ROOT, Project
+from tests.dativo.project import ROOT, Project
 from tests.reports import made
 
 # A plugin of apprise's imports what Python 3.13 has no more.
@@ -39,8 +39,9 @@ def events(err: str, name: str) -> list[str]:
 
 
 def test_a_job_that_fails_and_then_recovers_is_told_once_each(
-    project: Project, dativo: Dativo, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    project: Project, dativo: Dativo, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, warm_commands: Path
 ) -> None:
+    monkeypatch.setenv("DATIVO_MELTANO", str(dying(project.folder)))
     monkeypatch.setenv("DATIVO_SECRET__ACME__HOOK", f"{receiver.place}/{TOKEN}")
     file = runner(project, "json://${HOOK}", "${WEB:-" + receiver.url + "/web}")
     job = project.job(schema_validation_mode="quarantine")
@@ -63,7 +64,7 @@ def test_a_job_that_fails_and_then_recovers_is_told_once_each(
     assert json.loads(Path(told["report"]).read_text()) == report
 
     receiver.taken.clear()
-    monkeypatch.setenv("DATIVO_MELTANO", str(MELTANO))
+    monkeypatch.setenv("DATIVO_MELTANO", str(warm_commands / "meltano"))
     path = project.csv(1, 2)
     path.write_text(path.read_text().replace("2,ada", f"2{TOKEN},"))
     code, _, err = dativo("run", "--config", job, "--alerts", file)

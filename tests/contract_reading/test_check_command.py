@@ -13,6 +13,8 @@ import yaml
 from target_dativo_iceberg.contract.__main__ import main
 from tests.contract_reading.conftest import CONTRACTS, odcs
 
+pytestmark = pytest.mark.usefixtures("warm_commands")
+
 
 def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "target_dativo_iceberg.contract", *arguments]

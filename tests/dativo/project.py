@@ -144,4 +144,5 @@ class Project:
 
     def _environment(self) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG", "PYTHONPATH", "TMPDIR")}
-        return kept | {"DATIVO_MELTANO": str(MELTANO), "PYTHONPATH": str(ROOT)} | self.environment
+        meltano = os.environ.get("DATIVO_MELTANO", str(MELTANO))
+        return kept | {"DATIVO_MELTANO": meltano, "PYTHONPATH": str(ROOT)} | self.environment

@@ -11,6 +11,8 @@ import pytest
 
 from dativo_ingest.cli import main
 
+pytestmark = pytest.mark.usefixtures("warm_commands")
+
 ORDERS = {
     "apiVersion": "v3.1.0",
     "kind": "DataContract",

@@ -13,20 +13,19 @@ import pytest
 
 from dativo_ingest.cli import main
 from dativo_ingest.errors import RunError
-from tests.dativo.project import MELTANO, ROOT, Project
+from tests.dativo.project import ROOT, Project
 from tests.google.documents import SPREADSHEET, Doc, Sheet
 from tests.google.fixtures import google
 from tests.google.server import Google
 
 __all__ = ["google"]
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("warm_commands")]
 Dativo = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
 def dativo(project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Dativo:
     """Run a command in this process; return exit code, output, and what was said."""
-    monkeypatch.setenv("DATIVO_MELTANO", str(MELTANO))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
     def run(command: str, *words: str | Path, kind: str = "") -> tuple[int, str, str]:

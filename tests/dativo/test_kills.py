@@ -16,10 +16,11 @@ pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.mark.parametrize("victim", ["dativo", "meltano", "target"])
-def test_a_killed_process_costs_nothing(project: Project, victim: str) -> None:
+def test_a_killed_process_costs_nothing(project: Project, victim: str, request: pytest.FixtureRequest) -> None:
     job = kills.prepare(project)
     hit, _ = kills.strike(project, job, kills.Strike(victim, epochs=2, delay=0.05))
     assert hit
+    request.getfixturevalue("warm_commands")  # from here on: the run that mends is not struck
     kills.check(project, job)
 
 
@@ -32,7 +33,7 @@ def test_a_tap_that_is_killed_is_tried_again_from_the_saved_state(project: Proje
     assert 0 < report["target"]["totals"]["records"] < kills.FILES * kills.ROWS
 
 
-def test_a_run_that_is_stopped_ends_in_order(project: Project) -> None:
+def test_a_run_that_is_stopped_ends_in_order(project: Project, request: pytest.FixtureRequest) -> None:
     job = kills.prepare(project)
     process = project.start("run", "--config", job)
     while not kills.published(project) and process.poll() is None:
@@ -41,18 +42,20 @@ def test_a_run_that_is_stopped_ends_in_order(project: Project) -> None:
     _, said = process.communicate()
     assert process.returncode == 128 + signal.SIGTERM, said
     assert not kills.of_project(project)
+    request.getfixturevalue("warm_commands")
     kills.check(project, job)
 
 
 def test_a_run_that_takes_too_long_is_ended(project: Project) -> None:
     project.csv(1)
     tap = _script(project.folder / "slow-tap", f'case "$*" in *--discover*) exec {TAP} "$@";; esac\nexec sleep 600')
-    ended = project.run(_with_tap(project, tap, timeout_seconds=20))
+    ended = project.run(_with_tap(project, tap, timeout_seconds=6))
     (report,) = ended.json["jobs"]
     assert (ended.code, report["cause"]) == (2, "timeout")
     assert not kills.of_project(project)
 
 
+@pytest.mark.usefixtures("warm_commands")
 def test_a_job_is_run_by_one_process_at_a_time(project: Project) -> None:
     project.csv(1)
     waiting = "touch reading; while [ ! -e go ]; do sleep 0.1; done"

@@ -25,6 +25,7 @@ def entry(number: int) -> str:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.usefixtures("warm_commands")
 def test_a_crash_between_publish_and_save_is_repaired_by_the_tables(project: Project) -> None:
     project.csv(1, 2)
     job = project.job()
@@ -84,6 +85,7 @@ def test_the_tables_say_which_of_the_noted_states_holds(
     assert [int(json.loads(line)["checkpoint"]) for line in left] == kept
 
 
+@pytest.mark.usefixtures("warm_commands")
 def test_a_damaged_state_file_is_a_failure_and_never_a_full_reload(project: Project) -> None:
     project.csv(1)
     job = project.job()
@@ -149,6 +151,7 @@ def test_cursors_of_dativo_ingest_are_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.usefixtures("warm_commands")
 def test_a_job_goes_on_from_the_cursors_of_dativo_ingest(project: Project) -> None:
     project.csv(1, 2)
     project.csv(3, name="b.csv")

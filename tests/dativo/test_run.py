@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from dativo_ingest.cli import main
-from tests.dativo.project import MELTANO, ROOT, Project
+from tests.dativo.project import ROOT, Project
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("warm_commands")]
 
 
 def test_first_load_second_load_and_nothing_new(project: Project) -> None:
@@ -162,7 +162,6 @@ def test_the_shipped_job_runs_from_a_checkout(
     for name in ("assets", "examples", "jobs"):
         (tmp_path / name).symlink_to(ROOT / name)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DATIVO_MELTANO", str(ROOT / ".venv-meltano/bin/meltano"))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     assert main(["run", "--config", "jobs/acme/csv_orders.yaml"]) == 1
     out = capsys.readouterr().out
@@ -190,7 +189,6 @@ def test_a_mapper_that_dies_is_a_failure(
     dying = project.write("dying", "#!/bin/sh\ncat > /dev/null\nexit 3\n")
     dying.chmod(0o755)
     monkeypatch.setattr("dativo_ingest.mapping.find_executable", lambda _name, _environment: str(dying))
-    monkeypatch.setenv("DATIVO_MELTANO", str(MELTANO))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     job = project.job(target={"markdown_kv_storage": {"mode": "string"}})
     assert main(project.words("run", "--config", job, "--json")) == 2

@@ -350,6 +350,7 @@ def test_no_job_can_name_the_key_that_aws_is_signed_in_with_unless_it_is_allowed
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.usefixtures("warm_commands")
 def test_a_run_with_a_key_of_aws(project: Project, aws: SecretsManager, tmp_path: Path) -> None:
     key = hashlib.sha256(b"canary").hexdigest()
     aws.secrets = {"acme/PRIVACY_KEY": key, "globex/PRIVACY_KEY": hashlib.sha256(b"other").hexdigest()}
@@ -373,6 +374,7 @@ def test_a_run_with_a_key_of_aws(project: Project, aws: SecretsManager, tmp_path
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.usefixtures("warm_commands")
 def test_a_run_with_a_key_of_vault(project: Project, vault: Vault) -> None:
     key = hashlib.sha256(b"canary").hexdigest()
     vault.second["acme"] = {"PRIVACY_KEY": key}

@@ -14,6 +14,7 @@ from tests.dativo.project import Project
 from tests.telemetry.collector import Collector
 from tests.telemetry.scraping import samples
 
+pytestmark = pytest.mark.usefixtures("warm_commands")
 ROOT = Path(__file__).resolve().parents[2]
 TRACE, SPAN, SECRET = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", "hidden-header-0816"
 WHO = frozenset({("tenant", "acme"), ("job", "orders")})

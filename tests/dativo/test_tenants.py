@@ -44,6 +44,7 @@ def key(of: str) -> str:
     return hashlib.sha256(of.encode()).hexdigest()
 
 
+@pytest.mark.usefixtures("warm_commands")
 def test_two_tenants_at_once_share_nothing(project: Project) -> None:
     project.csv(1, 2, name="a.csv")
     project.csv(7, name="g.csv")
@@ -161,6 +162,7 @@ def test_secrets_of_the_environment() -> None:
     assert load_secrets("acme-two", ENVIRONMENT, None, None).values["x"] == "other"
 
 
+@pytest.mark.usefixtures("warm_commands")
 def test_a_secret_that_nobody_gives_is_a_failure_before_anything_is_started(project: Project) -> None:
     job = project.job(source_connector_path="connectors/sources/stripe.yaml", source={"objects": ["customers"]})
     ended = project.run(job)

@@ -11,6 +11,8 @@ import pytest
 from target_dativo_iceberg.maintain import main
 from tests.maintain.care import Cared
 
+pytestmark = pytest.mark.usefixtures("warm_commands")
+
 
 def test_a_plan_has_a_line_for_each_step_and_changes_nothing(lake: Cared, capsys: pytest.CaptureFixture[str]) -> None:
     lake.small_loads(5)

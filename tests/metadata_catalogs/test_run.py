@@ -11,6 +11,7 @@ from tests.metadata_catalogs.openmetadata import TOKEN, OpenMetadata
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.usefixtures("warm_commands")
 def test_the_exit_code_of_a_run_is_the_loads(openmetadata: OpenMetadata, project: Project) -> None:
     def job(tenant: str, url: str, **changes: Any) -> None:
         connection = {"api_url": f"${{OM_URL:-{url}}}", "auth_token": "${OM_TOKEN}"}

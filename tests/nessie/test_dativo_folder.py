@@ -22,7 +22,12 @@ from tests.nessie.jobs import variables
 from tests.nessie.lake import catalog_of
 from tests.readback import connect
 
-pytestmark = [pytest.mark.nessie, pytest.mark.network, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.nessie,
+    pytest.mark.network,
+    pytest.mark.timeout(900),
+    pytest.mark.usefixtures("warm_commands"),
+]
 TENANTS = ("acme", "globex", "initech")
 AGAIN = ("acme/accounts", "globex/more", "initech/invoices", "initech/notes", "initech/orders")
 """The jobs that are run a second time: with a new row, with a bad one, with nothing new, and both that failed."""

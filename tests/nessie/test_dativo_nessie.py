@@ -10,7 +10,7 @@ from dativo_ingest.stack import LocalStack
 from tests.dativo.project import Project
 from tests.nessie.jobs import TARGET, variables
 
-pytestmark = [pytest.mark.nessie, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.nessie, pytest.mark.timeout(300), pytest.mark.usefixtures("warm_commands")]
 
 
 def test_a_warehouse_that_nessie_does_not_have_is_said_before_any_run(stack: LocalStack, tmp_path: Path) -> None:

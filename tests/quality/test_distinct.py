@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
@@ -67,7 +68,7 @@ def keyed_batches(draw: st.DrawFn) -> tuple[list[str], list[list[tuple[Any, ...]
     return names, draw(st.lists(st.lists(rows, max_size=12), min_size=1, max_size=8))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300 if os.environ.get("THOROUGH") else 100, deadline=None)
 @given(keyed_batches(), st.sampled_from([1, 1000, 1 << 20]))
 def test_repeated_keys_are_those_that_a_set_finds(
     case: tuple[list[str], list[list[tuple[Any, ...]]]], memory: int
@@ -199,6 +200,7 @@ except StoreError:
 
 def test_memory_stays_within_the_bound_however_many_keys_come(scratch: Path) -> None:
     code = """
+import os
 import random
 distinct = Distinct(["k"], 8 << 20, Path(sys.argv[1]))
 for start in range(0, 2_000_000, 20_000):

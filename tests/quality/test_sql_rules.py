@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -26,6 +27,12 @@ RECORDS = [
     | {"seen": datetime(2024, 1, 1 + n, tzinfo=UTC), "tags": ["a"] * n}
     for n in range(4)
 ]
+
+
+def test_the_process_of_a_rule_imports_nothing_that_reads_contracts() -> None:
+    code = "import sys, target_dativo_iceberg.contract.quality.sql_child; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"target_dativo_iceberg.contract.reader", "yaml"} & set(done.stdout.split())
 
 
 def children() -> set[str]:

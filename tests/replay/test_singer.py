@@ -11,6 +11,8 @@ import pytest
 
 from tests.replay.orders import MINIMUM, RELAXED, Lake, order, planted
 
+pytestmark = pytest.mark.usefixtures("warm_commands")
+
 
 def messages(lake: Lake, capsys: pytest.CaptureFixture[str], *words: str) -> list[dict[str, Any]]:
     assert lake.replay("--singer", *words) == 0

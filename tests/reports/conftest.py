@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from dativo_ingest.cli import main
+from tests.dativo.warm_python import use
 from tests.reports.browser import start
 from tests.reports.ran import Ran, ran_once
 
@@ -17,10 +18,12 @@ Dativo = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="session")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+def ran(tmp_path_factory: pytest.TempPathFactory, _warm_programs: Path) -> Ran:
     """One call of `dativo run`, shared between workers."""
     base = tmp_path_factory.getbasetemp()
-    return ran_once((base.parent if base.name.startswith("popen-") else base) / "reports-ran")
+    with pytest.MonkeyPatch.context() as patch:
+        use(_warm_programs, patch)
+        return ran_once((base.parent if base.name.startswith("popen-") else base) / "reports-ran")
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from tests.reports import made
 from tests.reports.conftest import Dativo
 from tests.reports.ran import RECORD, SECRET, Ran
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("warm_commands")]
 
 
 def test_runs_are_found_by_every_name_they_have(ran: Ran, dativo: Dativo, tmp_path: Path) -> None:

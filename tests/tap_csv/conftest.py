@@ -19,7 +19,7 @@ Sync = Callable[..., Messages]
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
+def run(tmp_path: Path, warm_commands: Path) -> Run:
     """Run `tap-csv`; dicts given by name become files for the options of that name, lists become `files`."""
 
     def _run(*arguments: str, **options: Any) -> Done:

@@ -29,7 +29,7 @@ def sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: Any) -> I
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
+def run(tmp_path: Path, warm_commands: Path) -> Run:
     """Run the command; values given by name become files for the options of that name."""
 
     def _run(*arguments: str, **options: Any) -> Done:

@@ -17,7 +17,7 @@ from tests.target.defects import TYPES, Planted, contract, plant
 from tests.target.running import Ended, Target
 
 # `make faults` takes 300,000.
-_RECORDS = int(os.environ.get("DEFECT_RECORDS", "30000"))
+_RECORDS = int(os.environ.get("DEFECT_RECORDS", "10000"))
 _COLUMNS = ", ".join(f"from_base64({name}) AS {name}" if name == "seal" else name for name in TYPES)
 _TYPES = json.dumps(TYPES | {"surprise": "JSON"})
 
@@ -82,6 +82,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.timeout(400)
+@pytest.mark.usefixtures("warm_commands")
 def test_many_records_with_every_kind_of_defect(target: Target, folder: Path) -> None:
     planted = plant(folder, _RECORDS, seed=4)
     ended = _load(target, planted, on_violation="quarantine")
@@ -110,8 +111,9 @@ def test_many_records_with_every_kind_of_defect(target: Target, folder: Path) ->
     assert _pointers(target) == before
 
 
+@pytest.mark.usefixtures("warm_commands")
 def test_unknown_members_can_be_a_defect_and_come_in_once_the_contract_has_them(target: Target, folder: Path) -> None:
-    planted = plant(folder, 30_000, seed=5, unknown_is_bad=True)
+    planted = plant(folder, 15_000, seed=5, unknown_is_bad=True)
     ended = _load(target, planted, on_violation={"preset": "quarantine", "unknown_field": "quarantine"})
     _check_counts(ended, planted)
     assert planted.by_rule["unknown_field"] > 10

@@ -13,7 +13,8 @@ DEADLINE = 60.0
 
 
 def test_the_first_runs_of_a_warehouse_may_be_at_once(tmp_path: Path) -> None:
-    context = mp.get_context("spawn")
+    context = mp.get_context("forkserver")
+    context.set_forkserver_preload(["pyiceberg.catalog.sql", "target_dativo_iceberg.target"])  # once, not in each
     barrier, answers = context.Barrier(RUNS), context.Queue()
     warehouses = [tmp_path / f"w{n}" for n in range(ROUNDS)]
     children = [context.Process(target=_runs, args=(warehouses, n, barrier, answers)) for n in range(RUNS)]

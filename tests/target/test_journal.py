@@ -15,6 +15,8 @@ from tests.conftest import Load
 from tests.readback import Tables
 from tests.target.running import Target, schema
 
+pytestmark = pytest.mark.usefixtures("warm_commands")
+
 
 def record(number: int, stream: str = "a") -> dict[str, Any]:
     return {"type": "RECORD", "stream": stream, "record": {"id": number, "s": "x"}}

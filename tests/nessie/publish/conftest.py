@@ -15,10 +15,8 @@ from tests.target.running import Server
 
 
 @pytest.fixture(scope="session")
-def warm() -> Iterator[Server]:
-    server = Server()
-    yield server
-    server.stop()
+def warm(_warm: Server) -> Server:
+    return _warm
 
 
 @pytest.fixture(scope="session")
