@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,7 @@ _BEGIN = ("STEP_START", "STEP_RESTARTED")
 _END = ("STEP_SUCCESS", "STEP_FAILURE", "STEP_UP_FOR_RETRY")
 _SCHEDULES = """{ repositoryOrError(repositorySelector:
   {repositoryName: "__repository__", repositoryLocationName: "dativo_ingest.dagster.code_location"})
-  { ... on Repository { schedules { name scheduleState { id status ticks { status } } } } } }"""
+  { ... on Repository { schedules { name scheduleState { id ticks { status } } } } } }"""
 _STOP = "mutation ($id: String!) { stopRunningSchedule(id: $id) { __typename } }"
 _TERMINATE = "mutation ($run: String!) { terminateRun(runId: $run) { __typename } }"
 
@@ -88,11 +88,12 @@ class Kept:
 
 @dataclass(frozen=True)
 class Started:
-    """Dagster at work."""
+    """Dagster at work; `ticking` are the schedules that are not stopped yet."""
 
     process: subprocess.Popen[bytes]
     url: str
     log: Path
+    ticking: set[str]
 
     def until(self, what: Callable[[], object]) -> None:
         """Wait for something, as long as Dagster runs and the test has time."""
@@ -110,12 +111,13 @@ class Started:
         (data,) = found["data"].values()
         return data
 
-    def schedules(self) -> dict[str, dict[str, Any]]:
-        """State of each schedule: its id, and its ticks, the last first."""
-        return {one["name"]: one["scheduleState"] for one in self.ask(_SCHEDULES)["schedules"]}
-
-    def stop_schedule(self, state: dict[str, Any]) -> None:
-        assert self.ask(_STOP, id=state["id"])["__typename"] == "ScheduleStateResult"
+    def stop_schedules_that_ticked(self) -> None:
+        """Stop each schedule whose tick the daemon has taken for a run, as an operator would."""
+        for one in self.ask(_SCHEDULES)["schedules"]:
+            state = one["scheduleState"]
+            if any(tick["status"] == "SUCCESS" for tick in state["ticks"]) and one["name"] in self.ticking:
+                assert self.ask(_STOP, id=state["id"])["__typename"] == "ScheduleStateResult"
+                self.ticking.remove(one["name"])
 
     def terminate(self, run: dg.DagsterRun) -> None:
         assert self.ask(_TERMINATE, run=run.run_id)["__typename"] == "TerminateRunSuccess"
@@ -129,8 +131,15 @@ class Started:
 
 
 @contextmanager
-def started(project: Project, *words: str | Path) -> Iterator[Started]:
-    """Run `dativo start` until the block ends; then none of its processes may be left."""
+def started(project: Project, ticking: Iterable[str], *words: str | Path) -> Iterator[Started]:
+    """Run `dativo start` until the block ends; then none of its processes may be left.
+
+    Args:
+        project: with its jobs.
+        ticking: names of its schedules with a cron text.
+        words: of the command line.
+
+    """
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port = one.getsockname()[1]
@@ -139,7 +148,7 @@ def started(project: Project, *words: str | Path) -> Iterator[Started]:
     with log.open("wb") as out:
         process = subprocess.Popen(command, env=project._environment(), stdout=out, stderr=out, start_new_session=True)
     try:
-        found = Started(process, f"http://127.0.0.1:{port}", log)
+        found = Started(process, f"http://127.0.0.1:{port}", log, set(ticking))
         found.until(found.answers)
         yield found
         process.send_signal(signal.SIGTERM)

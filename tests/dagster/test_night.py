@@ -135,11 +135,16 @@ def _spoil(path: Path) -> None:
 
 
 def test_twelve_jobs_of_three_tenants_from_their_times_to_their_pages(night: Project) -> None:
-    where = ("--runner-config", night.folder / "runner.yaml")
-    with started(night, *where) as dagster, dg.DagsterInstance.from_config(str(night.state / "dagster")) as instance:
+    schedules = [f"{plain(tenant)}_invoices" for tenant in TENANTS]
+    home = str(night.state / "dagster")
+    with (
+        started(night, schedules, "--runner-config", night.folder / "runner.yaml") as dagster,
+        dg.DagsterInstance.from_config(home) as instance,
+    ):
         kept = Kept(instance)
         _go_on_until_an_operator_ends_one(night, dagster, kept)
         dagster.until(lambda: [_go_on(night, dagster, kept).get(name) in _DONE for name in ALL] == [True] * len(ALL))
+        assert not dagster.ticking
         _each_ran_once_and_alone_in_its_tenant(kept)
         _the_catalog_that_came_back_was_waited_for(night, kept)
         _the_broken_contract_was_not_tried_again(night, kept)
@@ -150,10 +155,8 @@ def test_twelve_jobs_of_three_tenants_from_their_times_to_their_pages(night: Pro
 def _go_on(night: Project, dagster: Started, kept: Kept) -> dict[str, str]:
     """What the night does meanwhile: schedules that have ticked are stopped, and the catalog's disk comes back."""
     statuses = kept.statuses()
-    if any(name in statuses for name in TIMED):
-        for state in dagster.schedules().values():
-            if state["status"] == "RUNNING" and any(tick["status"] == "SUCCESS" for tick in state["ticks"]):
-                dagster.stop_schedule(state)
+    if dagster.ticking and any(name in statuses for name in TIMED):
+        dagster.stop_schedules_that_ticked()
     if not _disk(night).exists() and kept.events(WAITS, "STEP_UP_FOR_RETRY"):
         _disk(night).mkdir()
     return statuses
