@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -16,9 +17,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.conftest import Load
 from tests.docs.pages import DOCS, Block, sections
 from tests.docs.test_examples import PAGES
 from tests.readback import Tables
+from tests.target.running import Target, record, schema
 
 ROOT = DOCS.parent
 OTHERS = sorted(str(p.relative_to(DOCS)) for p in DOCS.rglob("*.md") if not str(p.relative_to(DOCS)).startswith("adr/"))
@@ -47,6 +50,19 @@ def test_snippets_can_be_read_by_what_they_are_for(page: str) -> None:
     for block in blocks(page, "sh", "bash", "shell"):
         done = subprocess.run(["bash", "-n"], input=block.text, text=True, capture_output=True, check=False)
         assert done.returncode == 0, f"{page}:{block.line}: {done.stderr}"
+
+
+def test_the_commands_of_maintenance(load: Load, target: Target, tables: Tables, tmp_path: Path) -> None:
+    """Each as `python -m target_dativo_iceberg.maintain`, which the page says is the same."""
+    load([schema("orders"), record(1, "orders")])
+    (tmp_path / "target.json").write_text(json.dumps({"warehouse": str(tmp_path / "warehouse")}))
+    (script,) = blocks("maintenance.md", "shell")
+    for line in script.text.splitlines():
+        program, name, *words = shlex.split(line, comments=True)
+        assert (program, name) == ("dativo", "maintain")
+        ended = target.start(argv=words, program="target_dativo_iceberg.maintain").wait()
+        assert ended.code == 0, ended.log
+    assert [row["id"] for row in tables.rows("orders")] == [1]
 
 
 def test_every_option_that_a_page_shows_is_one_of_a_command() -> None:
@@ -92,12 +108,18 @@ def test_the_commands_of_a_tap_load_what_they_say(page: str, rows: dict[str, int
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     (script, *_) = blocks(page, "sh")
-    command = ["bash", "-eu", "-o", "pipefail", "-c", script.text]
-    done = subprocess.run(
-        command, cwd=tmp_path, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    run(script, tmp_path)
     tables = Tables(tmp_path / "warehouse")
     assert {name: len(tables.rows(name)) for name in rows} == rows
+
+
+def run(script: Block, folder: Path) -> str:
+    """Run a script with our commands on the path; what it prints."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    command = ["bash", "-eu", "-o", "pipefail", "-c", script.text]
+    done = subprocess.run(
+        command, cwd=folder, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
