@@ -152,7 +152,8 @@ def _cast_columns(
     """Cast parsed columns to the contract; single values in doubt are read by the reader."""
     arrays, unsure, apart = [], None, {}
     findings: dict[int, Findings] = {}
-    extra = {n for n, c in columns.items() if n not in plan.schema.names and c.null_count < count}
+    declared = frozenset(plan.schema.names)
+    extra = {n for n, c in columns.items() if n not in declared and c.null_count < count}
     unknown = {listed("$", n) for n in extra}
     for f in fields:
         if f.name not in columns:

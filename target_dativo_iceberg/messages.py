@@ -142,13 +142,12 @@ class Block:
         """Find the streams' lines and decode the others; return RECORD lines to be put in the usual order."""
         loose: dict[int, bytes] = {}
         self._match_heads_of((0, len(self) // 2, len(self) - 1))
-        heads = len(self._masks)
-        for row in self._unmatched():
-            if len(self._masks) > heads and self._known[row].as_py():  # type: ignore[index]
-                continue
+        rows = iter(self._unmatched())
+        while (row := next(rows, None)) is not None:
             line: bytes = self._lines[row].as_py()
             if (head := _record_head(line)) is not None:
                 self._match(*head)
+                rows = iter(self._unmatched(row + 1))
                 continue
             message = decode_control(line, self.first_line + row)
             if isinstance(message, bytes):
@@ -169,12 +168,12 @@ class Block:
         self._masks[stream] = mask if before is None else pc.or_(before, mask)
         self._known = mask if self._known is None else pc.or_(self._known, mask)
 
-    def _unmatched(self) -> list[int]:
-        """Rows that belong to no stream yet."""
+    def _unmatched(self, start: int = 0) -> list[int]:
+        """Rows from `start` on that belong to no stream yet."""
         if self._known is None:
-            return list(range(len(self)))
-        rows: list[int] = pc.indices_nonzero(pc.invert(self._known)).to_pylist()
-        return rows
+            return list(range(start, len(self)))
+        rows = pc.indices_nonzero(pc.invert(self._known.slice(start)))
+        return pc.add(rows, pa.scalar(start, rows.type)).to_pylist()  # type: ignore[no-any-return]
 
     def _rewrite(self, loose: dict[int, bytes]) -> None:
         lines = [loose.get(row) or self._lines[row].as_py() for row in range(len(self))]
