@@ -56,7 +56,7 @@ faults: .venv/.dev .venv-meltano/.done ## Strike at every outside call of a run 
 	$(BIN)/python -m tests.faults.sweep sql
 	$(BIN)/python -m tests.faults.sweep nessie
 	$(BIN)/python -m tests.dativo.kills 50
-	THOROUGH=1 $(BIN)/pytest -n 2 tests/target/test_agreement.py tests/quality/test_distinct.py
+	THOROUGH=1 $(BIN)/pytest -n 2 tests/target/test_agreement.py tests/quality/test_distinct.py tests/dagster/test_night.py
 	DEFECT_RECORDS=300000 $(BIN)/pytest -n 0 --timeout 900 tests/target/test_defects.py
 	$(BIN)/python -m tests.model 2000 sql
 	$(BIN)/python -m tests.model 500 nessie
