@@ -11,6 +11,7 @@ from target_dativo_iceberg.adoption import place
 from target_dativo_iceberg.batch_files import pieces, root_paths
 from target_dativo_iceberg.batch_fit import chosen, takes_files
 from target_dativo_iceberg.batch_pieces import file_of, staging
+from target_dativo_iceberg.gathering import Gathering
 from target_dativo_iceberg.settings import MIB
 from target_dativo_iceberg.spread.spreading import Part, Spread
 from target_dativo_iceberg.stage import Staged, stage
@@ -46,7 +47,9 @@ class Intake:
         self._settings = settings
         self._epochs = epochs
         self._tally = tally
-        self._workers = Workers(max(_IN_FLIGHT_BYTES, (settings.memory_limit_mb - _PROCESS_MB) * MIB // 8))
+        room = max(_IN_FLIGHT_BYTES, (settings.memory_limit_mb - _PROCESS_MB) * MIB // 8)
+        self._workers = Workers(room)
+        self._gathering = Gathering(room)
         self._spread = Spread(settings) if settings.spread_batches != "no" else None
 
     @property
@@ -61,11 +64,23 @@ class Intake:
     # ---- to the workers ----
 
     def records(self, stream: Stream, run: Records, stamp: Stamp | None) -> None:
-        """Take a run of records."""
-        self._hand_over_rest()
+        """Take a run of records; it may wait for more of its stream."""
+        self._hand_over_files()
+        if run.file:
+            self._hand_over_runs()
+            self._submit(stream, run, stamp)
+        for found in self._gathering.add(stream, run, stamp) if not run.file else ():
+            self._submit(found.stream, found.records(), found.stamp)
+        self.collect()
+
+    def hand_over(self) -> None:
+        """Hand over to the workers what waits for more."""
+        self._hand_over_files()
+        self._hand_over_runs()
+
+    def _submit(self, stream: Stream, run: Records, stamp: Stamp | None) -> None:
         work = partial(stage, stream.plan, stream.judge, run, stream.privacy, stamp, seals=not stream.ordered)
         self._workers.submit(stream, run.nbytes, work)
-        self.collect()
 
     def files(self, stream: Stream, message: BatchFiles, stamp: Stamp | None) -> None:
         """Take the files of a BATCH.
@@ -74,11 +89,12 @@ class Intake:
             InputError: a file is outside the allowed folders, missing, or not what its encoding says.
 
         """
+        self._hand_over_runs()
         if self._spread is not None and self._spread.takes(stream):
             for part in self._spread.parts(stream, message, stamp):
                 self._hand_over(part)
             return
-        self._hand_over_rest()
+        self._hand_over_files()
         roots, longest = root_paths(self._settings.batch_roots), self._settings.max_line_mb * MIB
         for name, row, piece in pieces(message, roots, longest, self._candidates(stream)):
             self._workers.submit(stream, piece.nbytes, staging(stream, piece, row, name, stamp), file_of(piece))
@@ -99,7 +115,11 @@ class Intake:
         self._workers.follow(part.stream, self._spread.submit(task), task)
         self.collect()
 
-    def _hand_over_rest(self) -> None:
+    def _hand_over_runs(self) -> None:
+        for found in self._gathering.all():
+            self._submit(found.stream, found.records(), found.stamp)
+
+    def _hand_over_files(self) -> None:
         """Have files staged that waited for more: what comes next must come after them."""
         for part in self._spread.rest() if self._spread is not None else ():
             self._hand_over(part)
@@ -122,7 +142,7 @@ class Intake:
             DativoError: as `collect` does.
 
         """
-        self._hand_over_rest()
+        self.hand_over()
         self._take(0)
 
     def _take(self, limit: int | None) -> None:

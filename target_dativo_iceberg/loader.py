@@ -146,6 +146,8 @@ class Loader:
                 start = index + 1
                 self._control(message, block.first_line + index)
         self._submit(block, start, len(block))
+        if not block.is_full:  # the tap is slower than this target, so nothing is gained by waiting for more
+            self._intake.hand_over()
         self._position.state_is_last = self._ends_with_state(block)
         self._progress.show(self.report, self._tally.open, self._position.nbytes)
         self._feed.progress(self._tally.open)

@@ -1,15 +1,14 @@
 """Standard input as Singer messages: blocks of whole lines, split by stream without touching single records.
 
-A line of a stream's records starts with the same bytes as the stream's other lines (its head: the members
-`type` and `stream`), so one comparison over a block finds them all. What matches no head is decoded by itself:
-SCHEMA, STATE, ACTIVATE_VERSION, BATCH, and RECORD lines that put their members in another order.
+A line of a stream's records starts with the same bytes as the stream's other lines (`heads`), so one comparison over
+a block finds them all. What matches no head is decoded by itself: SCHEMA, STATE, ACTIVATE_VERSION, BATCH, and RECORD
+lines that put their members in another order.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import re
 import select
 import time
 from bisect import bisect_left
@@ -17,12 +16,12 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from target_dativo_iceberg.envelope import ActivateVersion, BatchFiles, Control, Schema, State, decode_control
 from target_dativo_iceberg.errors import InputError
+from target_dativo_iceberg.heads import Heads, head_of
 from target_dativo_iceberg.line_arrays import data_of, joined, line_array, raw_offsets
 
 BLOCK_BYTES = 4 << 20
@@ -30,10 +29,8 @@ BLOCK_BYTES = 4 << 20
 LINGER_SECONDS = 0.5
 # Bytes of a pipe that we ask for: with the usual 64 KiB the two processes wake each other all the time.
 _PIPE_BYTES = 1 << 20
-_TEXT = rb'"(?:[^"\\]|\\.)*"'
-_HEAD = re.compile(
-    rb'\{\s*"(type|stream)"\s*:\s*(' + _TEXT + rb')\s*,\s*"(?!\1")(type|stream)"\s*:\s*(' + _TEXT + rb")\s*,"
-)
+# So few lines are matched one by one.
+_FEW = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +69,13 @@ class Records:
             row = int(pc.indices_nonzero(self.positions)[row].as_py())
         return self.first_line + self.offset + row
 
+    def line_numbers(self) -> pa.Int64Array:
+        """Return the numbers, in the input or in their file, of all rows' lines."""
+        if self.numbers is not None:
+            return self.numbers
+        rows = pa.arange(0, len(self.lines)) if self.positions is None else pc.indices_nonzero(self.positions)
+        return pc.add(rows.cast(pa.int64()), pa.scalar(self.first_line + self.offset, pa.int64()))
+
     def place(self, row: int) -> str:
         """Say where a row's line stands, for people."""
         file = f"BATCH file {self.file}: " if self.file else ""
@@ -89,19 +93,32 @@ class Block:
         lines: all of them.
         first_line: number of the first in the input, from 1.
         memory: that the lines are in, if it may be written.
+        heads: that the input has had so far; those of this block are added.
+        is_full: there was more input at once than goes into it.
 
     Attributes:
         controls: (index in the block, message), in order.
         nbytes: bytes of all lines.
+        is_full: as given.
 
     """
 
-    def __init__(self, lines: pa.BinaryArray, first_line: int, nbytes: int, memory: memoryview | None = None) -> None:
+    def __init__(
+        self,
+        lines: pa.BinaryArray,
+        first_line: int,
+        nbytes: int,
+        memory: memoryview | None = None,
+        *,
+        heads: Heads | None = None,
+        is_full: bool = False,
+    ) -> None:
+        self._heads = heads or Heads()
+        self.is_full = is_full
         self.first_line = first_line
         self.nbytes = nbytes
         self.controls: list[tuple[int, Control]] = []
-        self._masks: dict[str, pa.BooleanArray] = {}
-        self._known: pa.BooleanArray | None = None
+        self._streams = pa.nulls(len(lines), pa.int32())  # by line, as the heads count them
         self._lines = lines
         self._others: list[int] = []
         loose = self._sort_out()
@@ -115,20 +132,35 @@ class Block:
 
     def records(self, start: int, stop: int) -> list[Records]:
         """Return the records among lines `start` to `stop` (exclusive), a run per stream."""
-        found: list[Records] = []
-        part = self._lines.slice(start, stop - start)
+        part, streams = self._lines.slice(start, stop - start), self._streams.slice(start, stop - start)
+        present = streams.unique().drop_null().to_pylist()
+        if len(present) != 1:
+            return self._sorted(part, streams, start) if present else []
         blank = bisect_left(self._others, stop) - bisect_left(self._others, start)
-        for stream, mask in self._masks.items():
-            here = mask.slice(start, stop - start)
-            count = here.true_count
-            if count:
-                lines = joined(part, here) if count + blank == len(part) else part.filter(here)
-                found.append(Records(stream, lines, self.first_line, start, None if count == len(part) else here))
+        count = len(part) - streams.null_count
+        here = streams.is_valid()
+        lines = joined(part, here) if count + blank == len(part) else part.filter(here)
+        name = self._heads.streams[present[0]]
+        return [Records(name, lines, self.first_line, start, None if count == len(part) else here)]
+
+    def _sorted(self, part: pa.BinaryArray, streams: pa.Int32Array, start: int) -> list[Records]:
+        """Return the records of several streams, which stand between one another."""
+        rows = pc.sort_indices(streams).slice(0, len(streams) - streams.null_count)
+        lines = part.take(rows)
+        numbers = pc.add(rows.cast(pa.int64()), pa.scalar(self.first_line + start, pa.int64()))
+        runs = pc.run_end_encode(streams.take(rows), run_end_type=pa.int32())
+        found: list[Records] = []
+        begin = 0
+        for stream, end in zip(runs.values.to_pylist(), runs.run_ends.to_pylist(), strict=True):
+            name, some = self._heads.streams[stream], slice(begin, end)
+            found.append(Records(name, lines[some], numbers=numbers[some]))
+            begin = end
         return found
 
     def has_records(self, start: int) -> bool:
         """Whether there are records from line `start` on."""
-        return any(mask.slice(start).true_count for mask in self._masks.values())
+        rest = self._streams.slice(start)
+        return bool(len(rest) > rest.null_count)
 
     def _blank(self, memory: memoryview) -> None:
         """Make blank lines of those that are decoded: records on both sides of one are then a run without a copy."""
@@ -142,12 +174,14 @@ class Block:
         """Find the streams' lines and decode the others; return RECORD lines to be put in the usual order."""
         loose: dict[int, bytes] = {}
         self._match_heads_of((0, len(self) // 2, len(self) - 1))
-        rows = iter(self._unmatched())
-        while (row := next(rows, None)) is not None:
+        self._match_known()
+        met: set[bytes] = set()
+        for row in self._unmatched():
             line: bytes = self._lines[row].as_py()
-            if (head := _record_head(line)) is not None:
-                self._match(*head)
-                rows = iter(self._unmatched(row + 1))
+            if (head := head_of(line)) is not None:
+                if head[0] not in met:
+                    met.add(head[0])
+                    self._match(*head)
                 continue
             message = decode_control(line, self.first_line + row)
             if isinstance(message, bytes):
@@ -158,41 +192,28 @@ class Block:
 
     def _match_heads_of(self, rows: tuple[int, ...]) -> None:
         """Match the heads of a few lines first: mostly they are all the heads of the block."""
-        for head in dict.fromkeys(_record_head(self._lines[row].as_py()) for row in rows):
+        for head in dict.fromkeys(head_of(self._lines[row].as_py()) for row in rows):
             if head is not None:
                 self._match(*head)
 
-    def _match(self, head: bytes, stream: str) -> None:
-        mask = pc.starts_with(self._lines, pattern=head)
-        before = self._masks.get(stream)
-        self._masks[stream] = mask if before is None else pc.or_(before, mask)
-        self._known = mask if self._known is None else pc.or_(self._known, mask)
+    def _match_known(self) -> None:
+        """Match the heads of earlier blocks, if lines are left."""
+        if self._streams.null_count > _FEW:
+            others = self._streams.is_null()
+            self._streams = pc.replace_with_mask(self._streams, others, self._heads.find(self._lines.filter(others)))
 
-    def _unmatched(self, start: int = 0) -> list[int]:
-        """Rows from `start` on that belong to no stream yet."""
-        if self._known is None:
-            return list(range(start, len(self)))
-        rows = pc.indices_nonzero(pc.invert(self._known.slice(start)))
-        return pc.add(rows, pa.scalar(start, rows.type)).to_pylist()  # type: ignore[no-any-return]
+    def _match(self, head: bytes, stream: str) -> None:
+        index = pa.scalar(self._heads.add(head, stream), pa.int32())
+        self._streams = pc.if_else(pc.starts_with(self._lines, pattern=head), index, self._streams)
+
+    def _unmatched(self) -> list[int]:
+        """Rows that belong to no stream yet."""
+        return pc.indices_nonzero(self._streams.is_null()).to_pylist()  # type: ignore[no-any-return]
 
     def _rewrite(self, loose: dict[int, bytes]) -> None:
         lines = [loose.get(row) or self._lines[row].as_py() for row in range(len(self))]
-        again = Block(pa.array(lines, pa.binary()), self.first_line, self.nbytes)
-        self._lines, self._masks = again._lines, again._masks
-
-
-def _record_head(line: bytes) -> tuple[bytes, str] | None:
-    """Return the head of a RECORD line and its stream, or None for any other line."""
-    match = _HEAD.match(line)
-    if match is None:
-        return None
-    kind, stream = (match[2], match[4]) if match[1] == b"type" else (match[4], match[2])
-    if kind != b'"RECORD"' or stream == b'""':
-        return None
-    try:
-        return match[0], msgspec.json.decode(stream, type=str)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
+        again = Block(pa.array(lines, pa.binary()), self.first_line, self.nbytes, heads=self._heads)
+        self._lines, self._streams = again._lines, again._streams
 
 
 # ---- blocks ----
@@ -212,6 +233,7 @@ class Reader:
         self._source = source
         self._max_line = max_line_bytes
         self._size = block_bytes
+        self._heads = Heads()
         self._pollable = _pollable(source)
         if self._pollable:
             _widen(source)
@@ -231,16 +253,16 @@ class Reader:
             stop = filled if ended else _after_last_newline(view, filled)
             rest = view[stop:filled].tobytes()
             if stop:
-                yield self._block(memory.slice(0, stop), view)
+                yield self._block(memory.slice(0, stop), view, is_full=filled == memory.size)
             if ended:
                 return
 
-    def _block(self, data: pa.Buffer, memory: memoryview) -> Block:
+    def _block(self, data: pa.Buffer, memory: memoryview, *, is_full: bool) -> Block:
         lines = line_array(data)
         longest = pc.max(pc.binary_length(lines))
         if longest.as_py() > self._max_line:
             raise self._too_long(pc.index(pc.binary_length(lines), longest).as_py())
-        block = Block(lines, self.lines_read + 1, data.size, memory)
+        block = Block(lines, self.lines_read + 1, data.size, memory, heads=self._heads, is_full=is_full)
         self.lines_read += len(lines)
         return block
 

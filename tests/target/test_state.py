@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -123,6 +123,20 @@ def test_a_pause_of_the_tap_after_a_state_ends_an_old_epoch(target: Target) -> N
     child.until(lambda: child.states[-1] == {"b": 3}, "the STATE before a blank line and the next SCHEMA")
     assert Tables(target.warehouse).count("a") == 3
     assert child.wait().code == 0
+
+
+def test_a_broken_record_ends_the_run_while_a_slow_tap_goes_on(target: Target) -> None:
+    child = target.start()
+    child.feed(schema(), record(1), record(1, id="no number"))
+
+    def told() -> bool:
+        with suppress(BrokenPipeError):
+            child.feed(record(2))
+        time.sleep(0.1)
+        return "the record breaks its contract" in child.log
+
+    child.until(told, "the error while more records come, each within the time that a block waits")
+    assert child.wait().code == 1
 
 
 def test_an_epoch_never_ends_between_two_states(target: Target) -> None:
