@@ -1,4 +1,7 @@
-"""Short runs of a stream wait for each other: before its first record a run costs a worker what 600 records cost."""
+"""Short runs of a stream wait for each other: a run costs a worker what hundreds of records cost, before the first one.
+
+The cost is one of calls for each column, so what is short for a stream goes by its columns.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,10 @@ if TYPE_CHECKING:
     from target_dativo_iceberg.record_stamp import Stamp
     from target_dativo_iceberg.streams import Stream
 
-# A run of so many bytes is worth its cost.
-_RUN_BYTES = 2 * MIB
+# A run of so many bytes is worth its cost: at least, for each column, and of the bytes that may wait.
+_LEAST_BYTES = 2 * MIB
+_COLUMN_BYTES = 40 << 10
+_MOST_SHARE = 0.5
 
 
 @dataclass(slots=True)
@@ -37,10 +42,13 @@ class Gathered:
     nbytes: int = 0
 
     def add(self, run: Records) -> None:
-        """Take a run; what is kept of it does not hold the block that it was cut from."""
-        lines = run.lines if run.nbytes >= _RUN_BYTES else pa.concat_arrays([run.lines])
-        self.runs.append(replace(run, lines=lines))
+        """Take a run."""
+        self.runs.append(run)
         self.nbytes += run.nbytes
+
+    def keep(self) -> None:
+        """Have the last run hold no more than its lines: not the block that it was cut from."""
+        self.runs[-1] = replace(self.runs[-1], lines=pa.concat_arrays([self.runs[-1].lines]))
 
     def records(self) -> Records:
         """Return all of them as one run."""
@@ -71,8 +79,10 @@ class Gathering:
         waiting = self._waiting.setdefault(stream.name, Gathered(stream, stamp))
         waiting.add(run)
         self._nbytes += run.nbytes
-        if waiting.nbytes >= _RUN_BYTES:
+        if waiting.nbytes >= self._enough(stream):
             yield self._taken(waiting)
+        else:
+            waiting.keep()
         while self._nbytes > self._room:
             yield self._taken(max(self._waiting.values(), key=lambda g: g.nbytes))
 
@@ -80,6 +90,11 @@ class Gathering:
         """Yield all that waits, what came first before the others."""
         while self._waiting:
             yield self._taken(next(iter(self._waiting.values())))
+
+    def _enough(self, stream: Stream) -> int:
+        """Bytes that make a run of a stream long."""
+        usual = max(_LEAST_BYTES, _COLUMN_BYTES * len(stream.contract.fields))
+        return min(usual, max(_LEAST_BYTES, int(self._room * _MOST_SHARE)))
 
     def _taken(self, gathered: Gathered) -> Gathered:
         del self._waiting[gathered.stream.name]
