@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from target_dativo_iceberg.contract.layout import elements, rows_mask
 from target_dativo_iceberg.contract.model import Kind, Rule, RuleKind, Type
+from target_dativo_iceberg.contract.rules.line_patterns import mismatches
 from target_dativo_iceberg.contract.values.arrow import arrow_type
 from target_dativo_iceberg.errors import ContractError
 
@@ -180,7 +181,7 @@ def _held(value: Any, type_: Type) -> Decimal | None:
 def _pattern(argument: str, type_: Type) -> Test:
     _needs(type_, Kind.STRING)
     pc.match_substring_regex(pa.array([""]), argument)  # compiles it; over no text at all it would not
-    return lambda column: pc.invert(pc.match_substring_regex(column, argument))
+    return mismatches(argument)
 
 
 _FORMATS: Mapping[str, str] = {

@@ -1,0 +1,125 @@
+"""One search for many texts: they are put together as lines, and a pattern of such lines says whether all match.
+
+To call RE2 for each text costs more than to look through it. Whatever is not certain is searched text by text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+_NEWLINE = 10
+# Texts that are put together; longer ones gain nothing by it.
+_TOGETHER = 256
+_LONG_BYTES = 128
+# What never matches a newline, or is made so by naming it in a class of what does not match.
+_ITEM = r"\\[^0-9A-Za-z\x00-\x20]|[^\\\[\]\x00-\x1f]"
+_TOKEN = re.compile(
+    rf"(?P<not>\[\^(?P<items>(?:\\[dwsDWS]|{_ITEM})+)\])"
+    rf"|\[(?!\^)(?:\\[dwS]|{_ITEM})+\]"
+    r"|\\[dwS]|\\[^0-9A-Za-z\x00-\x20]"
+    r"|(?P<open>\((?:\?:)?(?!\?))|(?P<close>\))|(?P<or>\|)"
+    r"|\{[0-9]+(?:,[0-9]*)?\}|[.*+?]"
+    r"|[^\\\[\](){}^$.*+?|\x00-\x1f]"
+)
+
+
+def line_pattern(pattern: str) -> str | None:
+    r"""Return a pattern for lines that each end with a newline and each match a pattern without it.
+
+    Args:
+        pattern: in RE2's spelling, searched for.
+
+    Returns:
+        A pattern that finds such lines and nothing else, or None: the pattern does not match whole texts, or it may
+        match a newline, as far as one can see.
+
+    """
+    if not (pattern.startswith("^") and pattern.endswith("$")):
+        return None
+    body = _body(pattern[1:-1])
+    if body is None:
+        return None
+    lines = rf"\A(?:(?:{body})\n)*\z"
+    try:
+        pc.match_substring_regex(pa.array([""]), lines)
+    except pa.ArrowInvalid:
+        return None
+    return lines
+
+
+def _body(text: str) -> str | None:
+    """Return what stands between the anchors with no newline in its classes, or None."""
+    parts, at, depth = [], 0, 0
+    while at < len(text):
+        token = _TOKEN.match(text, at)
+        if token is None:
+            return None
+        depth += bool(token["open"]) - bool(token["close"])
+        part = _without_newline(token["items"]) if token["not"] else token[0]
+        if part is None or depth < 0 or (token["or"] and depth == 0):
+            return None
+        parts.append(part)
+        at = token.end()
+    return "".join(parts) if depth == 0 else None
+
+
+def _without_newline(items: str) -> str | None:
+    """Return the class of what is not among some items and no newline; a dash at an end must stay there."""
+    if not items.startswith("-"):
+        return rf"[^\n{items}]"
+    return None if items.endswith("-") else rf"[^{items}\n]"
+
+
+def mismatches(pattern: str) -> Callable[[pa.Array], pa.BooleanArray]:
+    """Return a test that says which texts of a column do not match a pattern.
+
+    Args:
+        pattern: in RE2's spelling, searched for.
+
+    """
+    lines = line_pattern(pattern)
+
+    def each(column: pa.Array) -> pa.BooleanArray:
+        return pc.invert(pc.match_substring_regex(column, pattern))
+
+    def test(column: pa.Array) -> pa.BooleanArray:
+        if column.null_count == len(column) or not pa.types.is_string(column.type):
+            return each(column)
+        if column.null_count:
+            valid = column.is_valid()
+            return pc.replace_with_mask(_none_of(column), valid, test(column.filter(valid)))
+        unsure = None if lines is None else _unsure(column, lines)
+        if unsure is None:
+            return each(column)
+        return pc.replace_with_mask(_none_of(column), unsure, each(column.filter(unsure)))
+
+    return test
+
+
+def _none_of(column: pa.Array) -> pa.BooleanArray:
+    return pa.repeat(pa.scalar(value=False), len(column))
+
+
+def _unsure(column: pa.StringArray, lines: str) -> pa.BooleanArray | None:
+    """Return which texts may not match; None when that is not known of any."""
+    count = len(column)
+    if count < _TOGETHER or pc.sum(pc.binary_length(column)).as_py() > _LONG_BYTES * count:
+        return None
+    starts = pa.arange(0, count, _TOGETHER).cast(pa.int32())
+    offsets = pa.concat_arrays([starts, pa.array([count], pa.int32())])
+    texts = pc.binary_join(pa.ListArray.from_arrays(offsets, column), "\n")
+    if _newlines(texts) != count - len(texts):  # a text has one
+        return None
+    found = pc.match_substring_regex(pc.binary_join_element_wise(texts, "", "\n"), lines)
+    groups = pc.divide(pa.arange(0, count), _TOGETHER)
+    return pc.invert(found).take(groups)
+
+
+def _newlines(texts: pa.StringArray) -> int:
+    data = texts.buffers()[2]
+    octets = pa.Array.from_buffers(pa.uint8(), data.size, [None, data])
+    return int(pc.equal(octets, pa.scalar(_NEWLINE, pa.uint8())).true_count)
