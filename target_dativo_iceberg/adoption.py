@@ -91,7 +91,7 @@ class Candidate:
             buffer_size=BUFFER_BYTES,
         ) as file:
             for group in range(file.num_row_groups):
-                for batch in file.iter_batches(PIECE_ROWS, row_groups=[group]):
+                for batch in file.iter_batches(PIECE_ROWS, row_groups=[group], use_threads=False):
                     batch.validate(full=True)
                     yield row, Piece(self, group, batch)
                     row += batch.num_rows
