@@ -24,6 +24,14 @@ def of_report(report: Mapping[str, Any]) -> int:
     return PARTIAL if totals["quarantined"] or changed else SUCCESS
 
 
+def may_pass(said: Mapping[str, Any]) -> bool:
+    """Whether another try may end well, by the report of a failed run: not where it says no, nor where it was stopped.
+
+    Of a failure whose cause is not known, it may.
+    """
+    return said.get("retryable") is not False and said.get("cause") != "interrupted"
+
+
 def worst(codes: Iterable[int]) -> int:
     """Return the code of a directory: the worst of its jobs."""
     return max(codes, default=SUCCESS)

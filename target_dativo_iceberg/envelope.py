@@ -15,6 +15,8 @@ from target_dativo_iceberg.errors import InputError
 
 _FORMATS = ("jsonl", "parquet", "arrow")
 _COMPRESSIONS = {None: "none", "none": "none", "gzip": "gzip", "gz": "gzip"}
+# What Parquet and Arrow files do inside, and say there.
+_INSIDE = ("snappy", "zstd", "lz4")
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +191,8 @@ def _batch(message: _Message, where: str) -> BatchFiles:
     if not isinstance(manifest, list) or not all(isinstance(m, str) for m in manifest):
         raise InputError(f"{where} without a 'manifest' list", "mend the tap")
     known = compression is None or isinstance(compression, str)
+    if format_ != "jsonl" and known and compression in _INSIDE:
+        compression = None
     if format_ not in _FORMATS or not known or compression not in _COMPRESSIONS:
         raise InputError(f"{where} in an unknown encoding", "use jsonl (gzip or none), parquet or arrow")
     return BatchFiles(message.stream, format_, _COMPRESSIONS[compression], tuple(manifest))

@@ -10,6 +10,7 @@
     ├── EvolutionError              mend the contract or the table: they do not fit together
     ├── MachineError                give the process what it needs: memory, threads
     ├── StoreError                  mend or wait for the catalog or the file store, then run again
+    │   ├── ClusterLostError        start the Ray cluster anew, then run again
     │   ├── ConflictError           another writer was faster; the epoch is published again
     │   └── UnknownOutcomeError     no answer to a commit: it may land yet, so nothing is deleted
     └── Interrupted                 a signal ended the run; run again
@@ -190,6 +191,26 @@ class StoreError(DativoError):
         "credentials end each try the same way and damage nothing."
     )
     command = "dativo check --config job.yaml"
+
+
+class ClusterLostError(StoreError):
+    """The Ray cluster of a load is gone: its head, or the node that the load had joined."""
+
+    code = "cluster_lost"
+    retryable = True
+    cause = (
+        "The head of the Ray cluster over which the load is spread, or the node that the load had joined, died or "
+        "cannot be reached any more."
+    )
+    data = (
+        "The open epoch is not published. Epochs before it stay, with their STATE. Files that its workers wrote may be "
+        "left; no snapshot names them."
+    )
+    remedy = (
+        "Look why the head died, in Ray's own logs there; start the cluster anew and run again. `dativo maintain "
+        "--remove-orphans` removes the files that are left."
+    )
+    command = "ray status"
 
 
 class ConflictError(StoreError):

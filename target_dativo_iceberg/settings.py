@@ -188,7 +188,7 @@ def _problems(settings: Settings) -> Iterable[tuple[str, str]]:
         if not _IDENTITY.fullmatch(getattr(settings, name) or "x"):
             yield (
                 f"setting '{name}' is not allowed",
-                "use at most 200 of A-Z a-z 0-9 . _ : @ = + -",
+                "begin with one of A-Z a-z 0-9; after it come at most 199 of A-Z a-z 0-9 . _ : @ = + -",
             )
     if any((s.max_violation_pct or 0) > 100 for s in settings.variants()):
         yield "setting 'max_violation_pct' must be at most 100", ""

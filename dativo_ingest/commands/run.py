@@ -52,6 +52,8 @@ def add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         "this is try N of a scheduler: no other is made here, the report's retry_in_seconds says when one is worth it"
     )
     parser.add_argument("--try", type=_at_least_one, dest="number", metavar="N", help=text)
+    text = "with --try: the scheduler makes N tries of a job without retry_config, and alerts tell of the last"
+    parser.add_argument("--tries", type=_at_least_one, default=1, metavar="N", help=text)
     parser.set_defaults(run=run)
 
 
@@ -81,8 +83,9 @@ def _run(arguments: argparse.Namespace, options: Options, events: Events, stoppe
     with ThreadPoolExecutor(arguments.parallel, "job") as pool:
         reports = list(pool.map(lambda one: _one(one, around), prepared))
     code = exit_codes.worst(report["exit_code"] for report in reports)
+    more = number is not None and number < arguments.tries
     # Who is told of failures is told of the last try.
-    last = [(one, r) for one, r in zip(prepared, reports, strict=True) if r.get("retry_in_seconds") is None]
+    last = [(one, r) for one, r in zip(prepared, reports, strict=True) if not _comes_again(one, r, more=more)]
     tell_of_runs(last, around.call_id, events)
     if arguments.json:
         print_json({"exit_code": code, "call_id": around.call_id, "jobs": reports}, events)
@@ -91,6 +94,21 @@ def _run(arguments: argparse.Namespace, options: Options, events: Events, stoppe
     if stopped.signal is not None:
         return 128 + stopped.signal
     return exit_codes.SUCCESS if arguments.partial_ok and code == exit_codes.PARTIAL else code
+
+
+def _comes_again(one: Prepared, report: Report, *, more: bool) -> bool:
+    """Whether a scheduler tries a run again.
+
+    Args:
+        one: the job.
+        report: of the run.
+        more: whether it has tries left for a job without `retry_config`.
+
+    """
+    if report.get("retry_in_seconds") is not None:
+        return True
+    own = one.ready is not None and one.ready.job.retry_config is not None
+    return more and not own and report["exit_code"] >= exit_codes.FAILURE and exit_codes.may_pass(report)
 
 
 def _metrics_dir(arguments: argparse.Namespace, options: Options) -> str | None:

@@ -43,7 +43,7 @@ class Ended:
 def command(load: Load, location: Location, number: int) -> list[str]:
     """Return the command line of a load; `number` counts its tries from 1."""
     words = [sys.executable, "-P", "-m", "dativo_ingest", "run", "--config", str(load.path), "--json"]
-    words += ["--try", str(number), "--mode", location.mode]
+    words += ["--try", str(number), "--tries", str(location.max_retries + 1), "--mode", location.mode]
     words += ["--root", str(location.path(".")), "--state-dir", str(location.state)]
     for name, value in {"--secrets-dir": location.secrets_dir, "--alerts": location.runner_config}.items():
         words += [name, str(location.path(value))] if value else []

@@ -15,8 +15,7 @@ def retryable(ended: Ended) -> bool:
     """
     if ended.code in (exit_codes.SUCCESS, exit_codes.PARTIAL):
         return False
-    said = ended.report or ended.error
-    return said.get("retryable") is not False and said.get("cause") != "interrupted"
+    return exit_codes.may_pass(ended.report or ended.error)
 
 
 def next_try(ended: Ended, load: Load, location: Location, number: int) -> float | None:

@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -23,6 +24,8 @@ _GROUP, _ARTIFACT, _CLASSIFIER = "org.projectnessie.nessie", "nessie-quarkus", "
 _JAR_BYTES = 245_069_033
 _JAR_SHA256 = "ce9fa33e2878bf5ea3981876b9e6204cabc0362b3dd82326b10e47271a78c417"
 _OLDEST_JAVA = 21
+# Between tries to fetch the jar.
+_WAITS = (1.0, 4.0)
 _INSTALL = "pip install 'target-dativo-iceberg[stack]'"
 
 log = logging.getLogger("dativo.stack")
@@ -73,8 +76,21 @@ def find_nessie_jar() -> Path:
 
 
 def _fetch_nessie_jar(jar: Path) -> None:
-    # jgo writes straight to the final name and only warns of a wrong checksum, so it gets a folder of its own
+    """Fetch it by as many tries as that takes: repositories are now and then out for a moment."""
     log.info("Fetching Nessie %s (245 MB, only this once) …", NESSIE_VERSION)
+    for seconds in _WAITS:
+        try:
+            _try_to_fetch(jar)
+        except StackError as error:
+            log.warning("%s Trying again in %g s.", error, seconds)
+            time.sleep(seconds)
+        else:
+            return
+    _try_to_fetch(jar)
+
+
+def _try_to_fetch(jar: Path) -> None:
+    # jgo writes straight to the final name and only warns of a wrong checksum, so it gets a folder of its own
     with tempfile.TemporaryDirectory(dir=jar.parent, prefix=".fetch-") as fetch:
         try:
             fetched = Path(_artifact(Path(fetch)).resolve())

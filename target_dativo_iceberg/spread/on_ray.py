@@ -1,28 +1,36 @@
-"""Tasks on the nodes of a Ray cluster (extra `[ray]`). Ray itself retries nothing: who calls knows each attempt."""
+"""Tasks on the nodes of a Ray cluster (extra `[ray]`). Ray itself retries nothing: who calls knows each attempt.
+
+Ray ends the process that is attached to it on the spot when it has lost the head, by `_exit`, which nothing hinders. So
+a process of its own is attached (`ray_driver`), and what it is told and answers goes through pipes: when it is gone,
+this one says so.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import logging
-import os
+import itertools
 import pickle  # nosec B403
-import socket
+import subprocess  # nosec B404
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import replace
 from threading import Lock, Thread
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
-from target_dativo_iceberg.errors import SettingsError, StoreError
+from target_dativo_iceberg.errors import ClusterLostError
 from target_dativo_iceberg.spread.executor import LostWorkerError
+from target_dativo_iceberg.spread.ray_driver import unreachable
 
 if TYPE_CHECKING:
     from target_dativo_iceberg.settings import Settings
+    from target_dativo_iceberg.spread.ray_driver import Answer
     from target_dativo_iceberg.spread.task import Outcome, Task
 
 _LEAST, _MOST = 4, 128
-_LISTENS_SECONDS, _CONNECT_SECONDS = 10.0, 90.0
+_CONNECT_SECONDS, _LEAVE_SECONDS = 90.0, 10.0
+# By its name: classes of `__main__` could not be read here.
+_PROGRAM = "from target_dativo_iceberg.spread.ray_driver import main; main()"
 # Of file systems; what catalogs know of themselves is nothing for a worker.
 _STORES = ("s3.", "client.", "gcs.", "adls.", "hdfs.")
 _SECRETS = ("secret", "token", "access-key", "password", "credential", "account-key", "connection-string", "sas")
@@ -43,114 +51,138 @@ class OnRay:
 
     def __init__(self, settings: Settings, named: Mapping[str, str]) -> None:
         self._named = named
-        self._lock = Lock()
-        self._open: set[Any] = set()
-        self._cancelled = False
-        # Ray prints what befalls a node to standard output, where only STATE may go.
-        self._aside = contextlib.ExitStack()
-        self._aside.enter_context(contextlib.redirect_stdout(sys.stderr))
-        try:
-            self._ray = _aside(lambda: _connected(settings.ray_address))
-        except ImportError as error:
-            raise SettingsError("'spread_batches' is 'ray', which is not installed", "install it with [ray]") from error
-        self._remote = self._ray.remote(_run).options(num_cpus=1, max_retries=0)
-        cpus = int(self._ray.cluster_resources().get("CPU", 0))
+        self._driver = _Driver(settings.ray_address)
         # Some more than there are CPUs, so that none waits for us, nor one that joins later.
-        self.width = min(max(_LEAST, 2 * cpus), _MOST)
+        self.width = min(max(_LEAST, 2 * self._driver.cpus), _MOST)
 
     def run(self, task: Task) -> Outcome:
         """Run a task on one of the nodes and wait for it."""
-        errors = self._ray.exceptions
-        sent = pickle.dumps(portable(task, self._named))
-        with self._lock:
-            if self._cancelled:
-                raise LostWorkerError("cancelled")
-            reference = self._remote.remote(sent)
-            self._open.add(reference)
-        try:
-            found: Outcome = self._ray.get(reference)
-        except errors.RayTaskError as error:
-            raise error.cause from None
-        except errors.RayError as error:
-            raise LostWorkerError(type(error).__name__) from error
-        finally:
-            with self._lock:
-                self._open.discard(reference)
+        found: Outcome = pickle.loads(self._driver.ask(pickle.dumps(portable(task, self._named))))  # noqa: S301 # nosec B301
         return found
 
     def cancel(self) -> None:
         """Interrupt the tasks under way; each deletes what it wrote."""
-        with self._lock:
-            self._cancelled = True
-            for reference in self._open:
-                self._ray.cancel(reference)
+        self._driver.cancel()
 
     def close(self) -> None:
         """Leave the cluster."""
-        self._ray.shutdown()
-        self._aside.close()
+        self._driver.close()
 
 
-def _run(sent: bytes) -> Outcome:
-    """Stage a task on a node. Opened here, what is wrong with it is an error of ours and not of Ray's."""
-    from target_dativo_iceberg.spread.staging import run  # noqa: PLC0415 - on the node
+class _Driver:
+    """The process that is attached to the cluster.
 
-    # The driver made it; and who can send to a Ray cluster runs any code there.
-    return run(pickle.loads(sent))  # noqa: S301 # nosec B301
+    Args:
+        address: of the cluster; None for the usual one.
 
-
-def _aside(work: Callable[[], Any]) -> Any:
-    """Return what work on a thread of its own comes to: Ray takes over the signals of the main one, and may wait long.
+    Attributes:
+        cpus: how many the cluster has.
 
     Raises:
-        StoreError: it takes too long.
+        SettingsError: Ray is not installed.
+        StoreError: there is no cluster.
 
     """
-    found: Future[Any] = Future()
 
-    def run() -> None:
-        try:
-            found.set_result(work())
-        except BaseException as error:
-            found.set_exception(error)
-
-    Thread(target=run, name="ray", daemon=True).start()
-    try:
-        return found.result(_CONNECT_SECONDS)
-    except TimeoutError:
-        raise _unreachable("it does not answer") from None
-
-
-def _unreachable(why: str) -> StoreError:
-    return StoreError(
-        f"no Ray cluster is to be reached ({why})",
-        "start one, set ray_address, and give this process the cluster's token (RAY_AUTH_TOKEN_PATH)",
-    )
-
-
-def _connected(named: str | None) -> Any:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    import ray  # noqa: PLC0415 - an extra, and half a second
-
-    address = named or os.environ.get("RAY_ADDRESS") or "auto"
-    try:
-        _check_listens(address)
-        ray.init(
-            address=address,
-            logging_level=logging.ERROR,
-            log_to_driver=False,
-            configure_logging=False,
+    def __init__(self, address: str | None) -> None:
+        # A session of its own: a signal to the terminal's programs is for this process to answer.
+        self._process = subprocess.Popen(  # noqa: S603 # nosec B603
+            [sys.executable, "-P", "-c", _PROGRAM],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
         )
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError, OSError, ray.exceptions.RayError) as error:
-        raise _unreachable(type(error).__name__) from error
-    return ray
+        self._lock, self._writing = Lock(), Lock()
+        self._numbers = itertools.count(1)
+        self._waiting: dict[int, Future[bytes]] = {0: Future()}
+        self._gone = False
+        self._cancelled = False
+        attached = self._waiting[0]
+        Thread(target=self._hear, name="ray", daemon=True).start()
+        try:
+            self._say((0, address or ""))
+            self.cpus: int = pickle.loads(attached.result(_CONNECT_SECONDS))  # noqa: S301 # nosec B301
+        except TimeoutError:
+            self._process.kill()
+            raise unreachable("it does not answer") from None
+        except ClusterLostError:
+            raise unreachable("it ended the connection") from None
+        finally:
+            if not attached.done() or attached.exception():
+                self.close()
+
+    def ask(self, task: bytes) -> bytes:
+        """Have a task done, and wait for what became of it.
+
+        Raises:
+            DativoError: as the task does.
+            LostWorkerError: its worker ended, or all is cancelled.
+            ClusterLostError: the cluster is gone.
+
+        """
+        answer: Future[bytes] = Future()
+        with self._lock:
+            if self._cancelled:
+                raise LostWorkerError("cancelled")
+            if self._gone:
+                raise _lost()
+            number = next(self._numbers)
+            self._waiting[number] = answer
+        self._say((number, task))
+        return answer.result()
+
+    def cancel(self) -> None:
+        """Interrupt all tasks."""
+        with self._lock:
+            self._cancelled = True
+        self._say((0, b""))
+
+    def close(self) -> None:
+        """End the process: what it reads ends, and if it does not take that for an answer it is killed."""
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()  # type: ignore[union-attr]
+        try:
+            self._process.wait(_LEAVE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _say(self, what: tuple[int, bytes | str]) -> None:
+        """Say something; that the other side is gone is found out where its answers are read."""
+        pipe = self._process.stdin
+        with self._writing, contextlib.suppress(OSError, ValueError):
+            pickle.dump(what, pipe)  # type: ignore[arg-type]
+            pipe.flush()  # type: ignore[union-attr]
+
+    def _hear(self) -> None:
+        """Hand on answers until there are no more, which is when the process has ended."""
+        pipe: IO[bytes] = self._process.stdout  # type: ignore[assignment]
+        with pipe, contextlib.suppress(EOFError, OSError, pickle.UnpicklingError):
+            while True:
+                self._answered(pickle.load(pipe))  # noqa: S301 # nosec B301
+        with self._lock:
+            self._gone = True
+            left = [*self._waiting.values()]
+            self._waiting.clear()
+        for answer in left:
+            answer.set_exception(_lost())
+
+    def _answered(self, answer: Answer) -> None:
+        with self._lock:
+            future = self._waiting.pop(answer.number)
+        if answer.error is None:
+            future.set_result(answer.value)
+        else:
+            future.set_exception(answer.error)
 
 
-def _check_listens(address: str) -> None:
-    """Fail soon where nobody listens: Ray itself would try for minutes."""
-    host, colon, port = address.rpartition("://")[2].rpartition(":")
-    if colon:
-        socket.create_connection((host.strip("[]"), int(port)), _LISTENS_SECONDS).close()
+def _lost() -> ClusterLostError:
+    return ClusterLostError(
+        "the Ray cluster is lost: its head, or the node that this load had joined, died; the open epoch is not "
+        "published",
+        "start the cluster anew and run again from the last STATE; `dativo maintain --remove-orphans` removes files "
+        "that its workers left",
+    )
 
 
 def portable(task: Task, named: Mapping[str, str]) -> Task:

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from target_dativo_iceberg import log, names
 from target_dativo_iceberg.batch_files import allowed, root_paths
-from target_dativo_iceberg.errors import StoreError
+from target_dativo_iceberg.errors import ClusterLostError, StoreError
 from target_dativo_iceberg.settings import MIB
 from target_dativo_iceberg.spread.executor import Executor, LostWorkerError, Threads
 from target_dativo_iceberg.spread.task import Outcome, Task
@@ -127,6 +127,9 @@ class Spread:
             trying = replace(task, attempt=attempt)
             try:
                 return executor.run(trying)
+            except ClusterLostError:
+                self.lost.append(trying.prefix)
+                raise
             except LostWorkerError as error:
                 if self._stopping.is_set():
                     break

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import time
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 
 from dativo_ingest import kept_reports
 from dativo_ingest.alerts import channels
 from dativo_ingest.alerts.messages import kind_of
 from dativo_ingest.alerts.wanted import Wanted
+from dativo_ingest.cli import main
 from dativo_ingest.models.notify import Notify
 from dativo_ingest.places import JobFolder
 from dativo_ingest.reports.model import JobRun, job_runs
@@ -74,6 +77,33 @@ def test_a_job_that_fails_and_then_recovers_is_told_once_each(
     (told,) = dict(receiver.taken)["/web"]["jobs"]
     assert [told[n] for n in ("kind", "records", "good", "quarantined", "dropped")] == ["recovered", 2, 1, 1, 0]
     assert TOKEN not in json.dumps(receiver.taken[0][1]) + json.dumps(receiver.taken[1][1])
+
+
+def test_of_the_tries_of_a_scheduler_the_last_is_told(project: Project, dativo: Dativo, receiver: Receiver) -> None:
+    file = runner(project, f"json://{receiver.place}/own")
+    words = ("run", "--config", project.job(), "--alerts", file, "--tries", "2")
+    assert dativo(*words, "--try", "1")[0] == 2
+    assert receiver.taken == []
+    assert dativo(*words, "--try", "2")[0] == 2
+    assert receiver.paths() == ["/own"]
+    words = ("run", "--config", project.job(asset_path="none.yaml"), *words[3:])
+    assert dativo(*words, "--try", "1")[0] == 2  # what is wrong with the job stays so
+    assert receiver.paths() == ["/own", "/own"]
+
+
+def test_the_line_of_the_crontab(project: Project, monkeypatch: pytest.MonkeyPatch, receiver: Receiver) -> None:
+    """At times that Dagster's reader of them takes, what stands behind them as the shell would split it."""
+    text = (ROOT / "docs/reports-and-alerts.md").read_text().partition("### Jobs that do not run")[2]
+    times, _, command = text.partition("```\n")[2].partition("\n")[0].partition("  ")
+    dg.ScheduleDefinition(job_name="watch", cron_schedule=times)
+    runner(project, f"json://{receiver.place}/own", jobs=("acme/orders",), no_success_since="1s")
+    monkeypatch.chdir(project.folder)
+    program, *words = shlex.split(command)
+    assert program == "dativo"
+    assert main(words) == 0  # from this look on it counts
+    time.sleep(1.1)
+    assert main(words) == 1
+    assert "has not succeeded for too long" in receiver.taken[0][1]["title"]
 
 
 def test_a_call_of_several_jobs_is_one_message_and_tenants_see_their_own(

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import stat
 from pathlib import Path
 
 import pytest
+import yaml
 
 from dativo_ingest.cli import main
 from tests.dativo.project import ROOT, Project
+from tests.docs.pages import sections
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("warm_commands")]
 
@@ -163,9 +167,17 @@ def test_the_shipped_job_runs_from_a_checkout(
         (tmp_path / name).symlink_to(ROOT / name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    assert main(["run", "--config", "jobs/acme/csv_orders.yaml"]) == 1
-    out = capsys.readouterr().out
-    assert out.splitlines()[1].split()[:6] == ["acme", "csv_orders", "partial", "3", "2", "1"]
+    (page,) = [one for one in sections("orchestrator.md") if one.heading.startswith("`dativo`:")]
+    job, shown = (block.text for block in page.blocks)
+    assert yaml.safe_load(job) == yaml.safe_load((ROOT / "jobs/acme/csv_orders.yaml").read_text())
+    first, head, partial, second, nothing = shown.splitlines()
+    for line, code, rows in ((first, 1, [head, partial]), (second, 0, [head, nothing])):
+        dollar, program, *words = shlex.split(line, comments=True)
+        assert (dollar, program) == ("$", "dativo")
+        assert main(words) == code
+        for row, printed in zip(rows, capsys.readouterr().out.splitlines(), strict=True):
+            pattern = re.escape(" ".join(row.split())).replace("…", ".+")
+            assert re.fullmatch(pattern, " ".join(printed.split())), (row, printed)
 
 
 def test_rows_become_markdown_on_their_way_to_the_table(project: Project) -> None:

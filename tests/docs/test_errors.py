@@ -18,7 +18,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("code", "retryable", "cause", "data", "remedy", "command")
 CLASSES = [one for root in (DativoError, OrchestratorError, TapError) for one in tree(root)]
 ALL = [one for _, _, errors in explained() for one in errors]
-PROGRAMS = {"target-dativo-iceberg", "tap-csv", "tap-airbyte", "tap-google-sheets", "tap-example", "python", "meltano"}
+OURS = {"target-dativo-iceberg", "tap-csv", "tap-airbyte", "tap-google-sheets", "tap-example"}
+PROGRAMS = OURS | {"python", "meltano", "ray"}
 
 
 @pytest.mark.parametrize("one", [one for one in CLASSES if one not in SHARED], ids=lambda one: one.__name__)

@@ -1,5 +1,6 @@
 """The commands up, down and status, run as a person runs them."""
 
+import hashlib
 import json
 import os
 import signal
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from dativo_ingest.stack import LocalStack
+from dativo_ingest.stack import LocalStack, parts
 from dativo_ingest.stack.process import Process, is_running, spawn, wait_gone
 from dativo_ingest.stack.state import Folder, Server, new_state, write_state
 from target_dativo_iceberg.nessie import NessieClient
@@ -125,12 +126,39 @@ def test_missing_extra_is_one_line_with_the_install_command(tmp_path: Path, miss
     assert "pip install 'target-dativo-iceberg[stack]'" in said.stderr
 
 
+class Repository:
+    """Stands in for the artifact of jgo: out at first, then wrong, then there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.jar, self.tries = folder / "nessie.jar", 0
+
+    def resolve(self) -> Path:
+        self.tries += 1
+        if self.tries == 1:
+            raise ConnectionError
+        self.jar.write_bytes(b"cut" if self.tries == 2 else b"whole")
+        return self.jar
+
+
+def test_jar_that_comes_at_another_try_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    repository, jar = Repository(tmp_path), tmp_path / "kept.jar"
+    monkeypatch.setattr(parts, "_artifact", lambda _folder: repository)
+    monkeypatch.setattr(parts, "_JAR_SHA256", hashlib.sha256(b"whole").hexdigest())
+    monkeypatch.setattr(parts, "_WAITS", (0.0, 0.0))
+    parts._fetch_nessie_jar(jar)
+    assert jar.read_bytes() == b"whole"
+    assert [text.partition("Trying")[1] for text in caplog.messages[-2:]] == ["Trying", "Trying"]
+
+
 def test_jar_that_cannot_be_fetched_is_one_line_and_leaves_nothing_half(tmp_path: Path) -> None:
     said = command(
         "up", "--dir", tmp_path / "stack", M2_REPO=str(tmp_path / "m2"), https_proxy="http://127.0.0.1:1", NO_PROXY=""
     )
     assert (said.returncode, said.stdout) == (2, "")
     assert said.stderr.splitlines()[-1].startswith("error: Could not fetch org.projectnessie.nessie:nessie-quarkus:")
+    assert said.stderr.count("Trying again in ") == 2
     assert list((tmp_path / "m2").rglob("*.jar")) == []
     stack = LocalStack.open(tmp_path / "stack")
     assert stack is None or set(map(stack.condition, stack.processes)) <= {"down"}

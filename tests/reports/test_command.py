@@ -16,6 +16,7 @@ from dativo_ingest import kept_reports
 from dativo_ingest.cli import main
 from dativo_ingest.places import JobFolder
 from tests.dativo.project import ROOT
+from tests.docs.pages import sections
 from tests.reports import made
 from tests.reports.conftest import Dativo
 from tests.reports.ran import RECORD, SECRET, Ran
@@ -53,6 +54,26 @@ def test_runs_are_found_by_every_name_they_have(ran: Ran, dativo: Dativo, tmp_pa
     found = json.loads(out)
     assert [job["run_id"] for job in found["jobs"]] == acme
     assert "of tenant 'globex', not of 'acme'" in found["problems"][0]
+
+
+def test_the_lines_of_the_page(
+    ran: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, there in {"jobs": "jobs", "assets": "assets", "data": "data", ".local/state": "state"}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).symlink_to(ran.project.folder / there)
+    (tmp_path / "run.json").write_text(json.dumps(ran.partial))
+    monkeypatch.chdir(tmp_path)
+    (section,) = [one for one in sections("reports-and-alerts.md") if one.heading == "`dativo report`"]
+    (block,) = section.blocks
+    for line in block.text.replace("0c5a3c2e", ran.partial["run_id"][:8]).splitlines():
+        program, *words = shlex.split(line, comments=True)
+        assert program == "dativo"
+        whole = "jobs" in words or ".local/state" in words
+        assert main(words) == (2 if whole else 1), line
+        said, page = capsys.readouterr().out, tmp_path / "report.html"
+        text = page.read_text() if "--html" in words else said
+        assert ("globex" in text, "acme" in text) == (whole, True), line
 
 
 def test_what_was_kept_is_what_was_said(ran: Ran) -> None:

@@ -54,6 +54,8 @@ class Cluster:
             "RAY_health_check_period_ms": "500",
             "RAY_health_check_timeout_ms": "2000",
             "RAY_health_check_failure_threshold": "3",
+            # And a head is looked for two seconds, not a minute.
+            "RAY_gcs_rpc_server_reconnect_timeout_s": "2",
         }
 
     def __enter__(self) -> Self:

@@ -1,5 +1,7 @@
 """A load spread over a Ray cluster of this machine, which loses a worker, then a node; then the tables are read back.
 
+Before it a load that breaks its contract, after it one that loses the head.
+
     python -m tests.spread.scene [--files 40] [--rows 250000]
 
 It puts itself into a network and a process table of its own (`isolation`). It says what it has seen, a line each, and
@@ -49,6 +51,7 @@ def _play(orders: Orders, folder: Path) -> None:
             _say(f"{orders.files} files of {orders.rows:,} rows, two nodes of Ray, up in {up:.1f} s")
             _a_violation_ends_it(orders.rows, cluster, folder / "strict")
             _workers_are_lost(orders, cluster, folder / "lossy")
+            _the_head_is_lost(cluster, folder / "headless")
     left = [pid for pid in _processes() if pid != os.getpid()]
     assert not left, f"processes are left: {left}"
 
@@ -94,6 +97,27 @@ def _workers_are_lost(orders: Orders, cluster: Cluster, folder: Path) -> None:
     _check_orphans(ended)
     seconds = time.monotonic() - began
     _say(f"{orders.records:,} rows in {seconds:.1f} s: {orders.good:,} good, {orders.bad:,} in quarantine, exact")
+
+
+def _the_head_is_lost(cluster: Cluster, folder: Path) -> None:
+    """Ray ends the process that is attached to it; the load says what happened, and publishes nothing."""
+    began = time.monotonic()
+    orders = Orders(folder / "input", 6, 1000)
+    orders.write()
+    cluster.halt(_HEAD)
+    with Load(folder / "load", orders, cluster.environment, on_violation="quarantine", spread_batches="ray") as load:
+        _halted(load, cluster, _HEAD)
+        cluster.kill_node(_HEAD)
+        ended = load.wait()
+    assert ended.code == 1, ended.log
+    assert ended.out == b""
+    assert "cluster_lost: the Ray cluster is lost: its head, or the node" in ended.log, ended.log
+    assert "Traceback" not in ended.log, ended.log
+    assert ended.tables.pointers() == {}
+    assert ended.report["status"] == "failed"
+    strange = [path for path in ended.data_files() if not path.name.startswith(tuple(ended.report["lost_attempts"]))]
+    assert not strange, strange
+    _say(f"the head is killed: exit code 1 and a sentence, no table, {time.monotonic() - began:.1f} s")
 
 
 def _halted(load: Load, cluster: Cluster, node: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""One load over a Ray cluster that loses a worker and a node, and what is said when there is no cluster."""
+"""Loads over a Ray cluster that loses a worker, a node and its head, and what is said when there is no cluster."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ ROOT = Path(__file__).resolve().parents[2]
 # Where nobody may have a network of his own there is no place for a cluster that listens on all interfaces.
 @pytest.mark.skipif(not isolation.is_allowed(), reason="the kernel gives this user no network namespace")
 @pytest.mark.timeout(500)
-def test_a_worker_and_a_node_are_lost_and_no_row_is() -> None:
+def test_a_worker_and_a_node_are_lost_and_no_row_is_then_the_head_and_it_is_said() -> None:
     scene = [sys.executable, "-m", "tests.spread.scene", "--files", "16", "--rows", "20000"]
     done = subprocess.run(scene, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "320,000 rows" in done.stdout
+    assert "the head is killed: exit code 1" in done.stdout
 
 
 def test_a_cluster_that_is_not_there_is_said_to_be(tmp_path: Path) -> None:

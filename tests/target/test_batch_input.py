@@ -264,3 +264,29 @@ def test_a_broken_file_ends_the_run_in_one_line(target: Target, tmp_path: Path, 
     assert len(ended.errors) == 1
     assert f"BATCH file {name}" in ended.errors[0]
     assert ended.out == b""
+
+
+@pytest.mark.parametrize(
+    ("format_", "compression"),
+    [("parquet", "zstd"), ("parquet", "snappy"), ("arrow", "lz4"), ("arrow", "zstd"), ("jsonl", "zstd")],
+)
+def test_what_a_file_does_inside_may_be_said_in_the_message(target: Target, format_: str, compression: str) -> None:
+    """A file of columns says how it is compressed; one of lines does not, and is refused."""
+    path, table = target.folder / "part", pa.table({"id": [1, 2]})
+    if format_ == "parquet":
+        pq.write_table(table, path, compression=compression)
+    else:
+        options = pa.ipc.IpcWriteOptions(compression=compression)
+        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema, options=options) as out:
+            out.write_table(table)
+    encoding = {"format": format_, "compression": compression}
+    child = target.start(batch_roots=[str(target.folder)])
+    child.feed(
+        schema("orders"), {"type": "BATCH", "stream": "orders", "encoding": encoding, "manifest": [path.as_uri()]}
+    )
+    ended = child.wait()
+    if format_ == "jsonl":
+        assert ended.code == 1
+        assert "BATCH of stream 'orders' in an unknown encoding" in ended.log
+    else:
+        assert (ended.code, ended.report["totals"]["good"]) == (0, 2), ended.log
