@@ -172,7 +172,3 @@ def _check_listens(address: str) -> None:
     host, colon, port = address.rpartition("://")[2].rpartition(":")
     if colon:
         socket.create_connection((host.strip("[]"), int(port)), _LISTENS_SECONDS).close()
-
-
-if __name__ == "__main__":
-    main()

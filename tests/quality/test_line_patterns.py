@@ -31,7 +31,7 @@ _TEXTS = st.lists(
 )
 
 
-@settings(max_examples=400, deadline=None, derandomize=True, database=None)
+@settings(max_examples=150, deadline=None, derandomize=True, database=None)
 @given(_PATTERNS, _TEXTS, st.integers(1, 30))
 def test_texts_together_give_what_each_gives_alone(pattern: str, texts: list[str | None], times: int) -> None:
     column = pa.array(texts * times, pa.string())

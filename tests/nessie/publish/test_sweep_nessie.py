@@ -15,7 +15,7 @@ from tests.faults.sweep import Sweep
 
 pytestmark = pytest.mark.nessie
 
-SAMPLE = 2
+SAMPLE = 1
 TURNS = ("http POST commit", "http POST merge", "state")
 
 
