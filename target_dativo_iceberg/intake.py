@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from target_dativo_iceberg.adoption import Candidate
     from target_dativo_iceberg.epochs import Epochs
+    from target_dativo_iceberg.gathering import Gathered
     from target_dativo_iceberg.messages import BatchFiles, Records
     from target_dativo_iceberg.record_stamp import Stamp
     from target_dativo_iceberg.settings import Settings
@@ -66,11 +67,11 @@ class Intake:
     def records(self, stream: Stream, run: Records, stamp: Stamp | None) -> None:
         """Take a run of records; it may wait for more of its stream."""
         self._hand_over_files()
-        if run.file:
+        if run.file:  # its lines have numbers of their own
             self._hand_over_runs()
             self._submit(stream, run, stamp)
-        for found in self._gathering.add(stream, run, stamp) if not run.file else ():
-            self._submit(found.stream, found.records(), found.stamp)
+        else:
+            self._submit_gathered(self._gathering.add(stream, run, stamp))
         self.collect()
 
     def hand_over(self) -> None:
@@ -81,6 +82,10 @@ class Intake:
     def _submit(self, stream: Stream, run: Records, stamp: Stamp | None) -> None:
         work = partial(stage, stream.plan, stream.judge, run, stream.privacy, stamp, seals=not stream.ordered)
         self._workers.submit(stream, run.nbytes, work)
+
+    def _submit_gathered(self, runs: Iterable[Gathered]) -> None:
+        for found in runs:
+            self._submit(found.stream, found.records(), found.stamp)
 
     def files(self, stream: Stream, message: BatchFiles, stamp: Stamp | None) -> None:
         """Take the files of a BATCH.
@@ -116,8 +121,8 @@ class Intake:
         self.collect()
 
     def _hand_over_runs(self) -> None:
-        for found in self._gathering.all():
-            self._submit(found.stream, found.records(), found.stamp)
+        """Have runs staged that waited for more of their streams: what comes next must come after them."""
+        self._submit_gathered(self._gathering.all())
 
     def _hand_over_files(self) -> None:
         """Have files staged that waited for more: what comes next must come after them."""

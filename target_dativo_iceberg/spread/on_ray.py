@@ -157,15 +157,17 @@ class _Driver:
     def _hear(self) -> None:
         """Hand on answers until there are no more, which is when the process has ended."""
         pipe: IO[bytes] = self._process.stdout  # type: ignore[assignment]
-        with pipe, contextlib.suppress(EOFError, OSError, pickle.UnpicklingError):
-            while True:
-                self._answered(pickle.load(pipe))  # noqa: S301 # nosec B301
-        with self._lock:
-            self._gone = True
-            left = [*self._waiting.values()]
-            self._waiting.clear()
-        for answer in left:
-            answer.set_exception(_lost())
+        try:
+            with pipe, contextlib.suppress(EOFError, OSError, pickle.UnpicklingError):
+                while True:
+                    self._answered(pickle.load(pipe))  # noqa: S301 # nosec B301
+        finally:
+            with self._lock:
+                self._gone = True
+                left = [*self._waiting.values()]
+                self._waiting.clear()
+            for answer in left:
+                answer.set_exception(_lost())
 
     def _answered(self, answer: Answer) -> None:
         with self._lock:

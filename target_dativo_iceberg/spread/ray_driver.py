@@ -102,7 +102,7 @@ class _Attached:
         try:
             found = Answer(number, work())
         except BaseException as error:
-            found = Answer(number, error=error)
+            found = Answer(number, error=_carried(error))
         whole = pickle.dumps(found)
         with self._writing:
             self._answers.write(whole)
@@ -139,6 +139,15 @@ class _Attached:
         """Interrupt what is under way and leave the cluster."""
         self.cancel()
         self._ray.shutdown()
+
+
+def _carried(error: BaseException) -> BaseException:
+    """Return an error as it can be sent: who waits must hear of any."""
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 # nosec B301
+    except Exception:
+        return RuntimeError(f"{type(error).__name__} on a node of Ray")
+    return error
 
 
 def _run(sent: bytes) -> bytes:

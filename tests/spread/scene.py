@@ -62,11 +62,7 @@ def _a_violation_ends_it(rows: int, cluster: Cluster, folder: Path) -> None:
     orders.write()
     with Load(folder / "load", orders, cluster.environment, on_violation="strict", spread_batches="ray") as load:
         ended = load.wait()
-    assert ended.code == 1, ended.log
-    assert ended.out == b""
-    assert "the record breaks its contract: $.quantity breaks minimum" in ended.log, ended.log
-    assert "Traceback" not in ended.log, ended.log
-    assert ended.tables.pointers() == {}
+    _check_failed(ended, "the record breaks its contract: $.quantity breaks minimum")
     assert not ended.data_files(), f"files are left: {ended.data_files()}"
     _say(f"strict: exit code 1, no table, no file, {time.monotonic() - began:.1f} s")
 
@@ -109,11 +105,7 @@ def _the_head_is_lost(cluster: Cluster, folder: Path) -> None:
         _halted(load, cluster, _HEAD)
         cluster.kill_node(_HEAD)
         ended = load.wait()
-    assert ended.code == 1, ended.log
-    assert ended.out == b""
-    assert "cluster_lost: the Ray cluster is lost: its head, or the node" in ended.log, ended.log
-    assert "Traceback" not in ended.log, ended.log
-    assert ended.tables.pointers() == {}
+    _check_failed(ended, "cluster_lost: the Ray cluster is lost: its head, or the node")
     assert ended.report["status"] == "failed"
     strange = [path for path in ended.data_files() if not path.name.startswith(tuple(ended.report["lost_attempts"]))]
     assert not strange, strange
@@ -130,6 +122,14 @@ def _halted(load: Load, cluster: Cluster, node: int) -> list[int]:
 
 def _once_there_are(files: int, load: Load) -> None:
     until(lambda: len(load.data_files()) >= files or load.has_ended(), f"{files} files are there")
+
+
+def _check_failed(ended: Loaded, said: str) -> None:
+    assert ended.code == 1, ended.log
+    assert ended.out == b""
+    assert said in ended.log, ended.log
+    assert "Traceback" not in ended.log, ended.log
+    assert ended.tables.pointers() == {}
 
 
 def _check_tables(orders: Orders, ended: Loaded) -> None:

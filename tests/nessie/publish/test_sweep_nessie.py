@@ -15,7 +15,7 @@ from tests.faults.sweep import Sweep
 
 pytestmark = pytest.mark.nessie
 
-SAMPLE = 1
+SAMPLE = 2
 TURNS = ("http POST commit", "http POST merge", "state")
 
 
