@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from target_dativo_iceberg.batch import read_arrow
 from target_dativo_iceberg.contract.layout import plain
+from target_dativo_iceberg.contract.values.octets import is_ascii
 from target_dativo_iceberg.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,7 +26,11 @@ if TYPE_CHECKING:
     from target_dativo_iceberg.batch import Plan
     from target_dativo_iceberg.stage import Staged
 
-PIECE_ROWS = 65_536
+# Read at once of a file: so much at most that calls are few, and so little that any file takes little memory.
+_PIECE_ROWS = 131_072
+_PIECE_BYTES = 16 << 20
+# Taken for a value at least: nulls and what repeats take less in a file.
+_VALUE_BYTES = 8
 # Read at once of each column: a row group of any size takes little memory.
 BUFFER_BYTES = 64 << 10
 
@@ -51,7 +56,7 @@ class Piece:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of Arrow memory that the rows take without dictionaries."""
+        """Bytes of Arrow memory that the rows take without dictionaries, whose texts count as of the mean length."""
         return sum(_plain_bytes(column) for column in self.batch.columns)
 
 
@@ -83,6 +88,7 @@ class Candidate:
     def pieces(self) -> Iterator[tuple[int, Piece]]:
         """Read the file: yield the number of each piece's first row, and the piece."""
         row = 1
+        step = rows_at_once(self.metadata)
         with pq.ParquetFile(
             self.path,
             metadata=self.metadata,
@@ -91,8 +97,8 @@ class Candidate:
             buffer_size=BUFFER_BYTES,
         ) as file:
             for group in range(file.num_row_groups):
-                for batch in file.iter_batches(PIECE_ROWS, row_groups=[group], use_threads=False):
-                    batch.validate(full=True)
+                for batch in file.iter_batches(step, row_groups=[group], use_threads=False):
+                    _validate(batch)
                     yield row, Piece(self, group, batch)
                     row += batch.num_rows
 
@@ -210,6 +216,35 @@ def place(
     add(staged.accepted if file is None else file.written(staged.accepted))
 
 
+def rows_at_once(metadata: pq.FileMetaData) -> int:
+    """Return how many rows of a Parquet file are read at once."""
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    return min((rows_in(group.num_rows, _plain_size(group)) for group in groups), default=1)
+
+
+def rows_in(rows: int, nbytes: int) -> int:
+    """Return how many rows are a piece, where so many rows take so many bytes."""
+    return max(1, min(_PIECE_ROWS, _PIECE_BYTES * rows // max(1, nbytes)))
+
+
+def _plain_size(group: pq.RowGroupMetaData) -> int:
+    """Return about how many bytes a row group takes in memory."""
+    chunks = (group.column(index) for index in range(group.num_columns))
+    return sum(max(chunk.total_uncompressed_size, _VALUE_BYTES * group.num_rows) for chunk in chunks)
+
+
+def _validate(batch: pa.RecordBatch) -> None:
+    """Refuse what a writer may have put into a file, half a character among others; Arrow's reader made the offsets.
+
+    Raises:
+        pa.ArrowInvalid: values are not of their types.
+
+    """
+    for column in batch.columns:
+        if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)) or not is_ascii(column):
+            column.validate(full=True)
+
+
 def _same(stat: os.stat_result) -> tuple[int, int, int, int]:
     return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
 
@@ -217,9 +252,9 @@ def _same(stat: os.stat_result) -> tuple[int, int, int, int]:
 def _plain_bytes(column: pa.Array) -> int:
     if not pa.types.is_dictionary(column.type):
         return int(column.nbytes)
-    lengths = pc.binary_length(column.dictionary).take(column.indices)
+    length = pc.mean(pc.binary_length(column.dictionary)).as_py() or 0
     # An index takes as much as an offset would, of which Arrow counts one for each value.
-    return int(column.indices.nbytes + (pc.sum(lengths).as_py() or 0))
+    return int(column.indices.nbytes + length * (len(column) - column.null_count))
 
 
 def _is_within(column: pa.Array, said: pq.Statistics) -> bool:

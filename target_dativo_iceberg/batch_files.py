@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from target_dativo_iceberg.adoption import BUFFER_BYTES, PIECE_ROWS, Candidate, Piece
+from target_dativo_iceberg.adoption import BUFFER_BYTES, Candidate, Piece, rows_at_once, rows_in
 from target_dativo_iceberg.errors import InputError, SettingsError
 from target_dativo_iceberg.line_arrays import line_array
 from target_dativo_iceberg.messages import BatchFiles, Records
@@ -117,7 +117,7 @@ def _written(stream: str, lines: pa.BinaryArray, first: int, name: str) -> Recor
 def _parquet(message: BatchFiles, path: Path, max_line_bytes: int) -> Iterator[tuple[str, int, pa.RecordBatch]]:
     with pq.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER_BYTES) as file:
         _refuse_twins(file.schema_arrow.names, path)
-        yield from _numbered(path, file.iter_batches(PIECE_ROWS))
+        yield from _numbered(path, file.iter_batches(rows_at_once(file.metadata)))
 
 
 def _arrow(message: BatchFiles, path: Path, max_line_bytes: int) -> Iterator[tuple[str, int, pa.RecordBatch]]:
@@ -144,8 +144,9 @@ def _numbered(path: Path, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[s
     row = 1
     for batch in batches:
         batch.validate(full=True)  # a writer may have put anything in its buffers, half a character among others
-        for start in range(0, batch.num_rows, PIECE_ROWS):
-            part = batch.slice(start, PIECE_ROWS)
+        step = rows_in(batch.num_rows, batch.nbytes)
+        for start in range(0, batch.num_rows, step):
+            part = batch.slice(start, step)
             yield path.name, row, part
             row += part.num_rows
 

@@ -218,6 +218,19 @@ def test_a_footer_that_lies_is_not_believed(target: Target, tables: Tables) -> N
     assert tables.sql("SELECT count(*) FROM {a} WHERE id = 5") == [(1,)]
 
 
+def test_a_file_with_half_a_character_is_refused_and_one_with_whole_ones_is_not(target: Target) -> None:
+    path, whole = target.folder / "half.parquet", target.folder / "whole.parquet"
+    text = _replaced("s", lambda column: pc.fill_null(column, "é"))
+    pq.write_table(text, whole, use_dictionary=False)
+    load_files(target, whole)
+    assert are_adopted(target, whole)
+    column = text.column("s").combine_chunks()
+    spoilt = bytes(column.buffers()[2])[:-1] + b"\xc3"
+    halved = pa.Array.from_buffers(column.type, ROWS, [None, column.buffers()[1], pa.py_buffer(spoilt)])
+    pq.write_table(_replaced("s", lambda _: halved), path, use_dictionary=False)
+    assert "BATCH file half.parquet cannot be read as parquet" in load_files(target, path, code=1).log
+
+
 # ---- footers ----
 
 

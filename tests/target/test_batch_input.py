@@ -185,10 +185,23 @@ def test_batches_of_an_arrow_file_come_in_order_however_large(
     path = tmp_path / "a.arrow"
     rows = _table(c=pa.array(range(200_000)))
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, rows.schema) as out:
-        out.write_table(rows, max_chunksize=70_000)
+        out.write_table(rows, max_chunksize=150_000)
     found = _pieces("arrow", path, roots=[tmp_path])
-    assert [row for _, row, _ in found] == [1, 65_537, 70_001, 135_537, 140_001]
+    assert [row for _, row, _ in found] == [1, 131_073, 150_001]
     assert pa.Table.from_batches([piece for _, _, piece in found]).equals(rows)
+
+
+@pytest.mark.parametrize("format_", ["parquet", "arrow"])
+def test_pieces_of_wide_rows_are_as_small_as_those_of_narrow_ones(tmp_path: Path, format_: str) -> None:
+    path = tmp_path / f"wide.{format_}"
+    table = _table(**{f"c{number}": pa.array(range(30_000)) for number in range(300)})
+    if format_ == "arrow":
+        _write_arrow(path, table)
+    else:
+        pq.write_table(table, path)
+    found = [piece for _, _, piece in _pieces(format_, path, roots=[tmp_path])]
+    assert pa.Table.from_batches(found).equals(table)
+    assert max(piece.nbytes for piece in found) <= 16 << 20
 
 
 def _half_a_character() -> pa.Array:

@@ -103,18 +103,19 @@ class Checker:
             if compiled.klass == "missing_required" and column.null_count == 0:
                 continue
             rows = _tested(column, compiled.steps, compiled.test, whole=compiled.klass == "missing_required")
-            if pc.any(rows, min_count=0).as_py():
+            if rows is not None and pc.any(rows, min_count=0).as_py():
                 found.append(Broken(compiled, pc.fill_null(rows, False)))
         return found
 
 
-def _tested(column: pa.Array, steps: tuple[str, ...], test: Test, *, whole: bool) -> pa.Array:
-    """Run a test on what steps lead to; a row with a value that breaks it breaks it.
+def _tested(column: pa.Array, steps: tuple[str, ...], test: Test, *, whole: bool) -> pa.Array | None:
+    """Run a test on what steps lead to; a row with a value that breaks it breaks it. None when none does.
 
     Each value of a column with a dictionary is tested once, unless the test is about the column as a `whole`.
     """
     if pa.types.is_dictionary(column.type) and not whole:
-        return test(column.dictionary).take(column.indices)
+        broken = test(column.dictionary)
+        return broken.take(column.indices) if pc.any(broken, min_count=0).as_py() else None
     values, parents = column, None
     for step in steps:
         if step == _ELEMENTS:

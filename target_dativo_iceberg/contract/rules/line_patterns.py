@@ -11,7 +11,10 @@ from collections.abc import Callable
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from target_dativo_iceberg.contract.values.octets import octets
+
 _NEWLINE = 10
+_SPACE = 32
 # Texts that are put together; longer ones gain nothing by it.
 _TOGETHER = 256
 _LONG_BYTES = 128
@@ -28,7 +31,7 @@ _TOKEN = re.compile(
 
 
 def line_pattern(pattern: str) -> str | None:
-    r"""Return a pattern for lines that each end with a newline and each match a pattern without it.
+    r"""Return a pattern for lines, newlines between them, that each match a pattern.
 
     Args:
         pattern: in RE2's spelling, searched for.
@@ -43,7 +46,7 @@ def line_pattern(pattern: str) -> str | None:
     body = _body(pattern[1:-1])
     if body is None:
         return None
-    lines = rf"\A(?:(?:{body})\n)*\z"
+    lines = rf"\A(?:(?:{body})\n)*(?:{body})\z"
     try:
         pc.match_substring_regex(pa.array([""]), lines)
     except pa.ArrowInvalid:
@@ -92,9 +95,12 @@ def mismatches(pattern: str) -> Callable[[pa.Array], pa.BooleanArray]:
         if column.null_count:
             valid = column.is_valid()
             return pc.replace_with_mask(_none_of(column), valid, test(column.filter(valid)))
-        unsure = None if lines is None else _unsure(column, lines)
-        if unsure is None:
+        found = None if lines is None else _found_together(column, lines)
+        if found is None:
             return each(column)
+        if found.true_count == len(found):
+            return _none_of(column)
+        unsure = _spread(pc.invert(found), len(column))
         return pc.replace_with_mask(_none_of(column), unsure, each(column.filter(unsure)))
 
     return test
@@ -104,22 +110,24 @@ def _none_of(column: pa.Array) -> pa.BooleanArray:
     return pa.repeat(pa.scalar(value=False), len(column))
 
 
-def _unsure(column: pa.StringArray, lines: str) -> pa.BooleanArray | None:
-    """Return which texts may not match; None when that is not known of any."""
+def _found_together(column: pa.StringArray, lines: str) -> pa.BooleanArray | None:
+    """Return which groups of texts match, all of a group; None when that is not known of any."""
     count = len(column)
-    if count < _TOGETHER or pc.sum(pc.binary_length(column)).as_py() > _LONG_BYTES * count:
+    data = octets(column)
+    if count < _TOGETHER or len(data) > _LONG_BYTES * count or _has_newline(data):
         return None
     starts = pa.arange(0, count, _TOGETHER).cast(pa.int32())
     offsets = pa.concat_arrays([starts, pa.array([count], pa.int32())])
     texts = pc.binary_join(pa.ListArray.from_arrays(offsets, column), "\n")
-    if _newlines(texts) != count - len(texts):  # a text has one
-        return None
-    found = pc.match_substring_regex(pc.binary_join_element_wise(texts, "", "\n"), lines)
-    groups = pc.divide(pa.arange(0, count), _TOGETHER)
-    return pc.invert(found).take(groups)
+    return pc.match_substring_regex(texts, lines)
 
 
-def _newlines(texts: pa.StringArray) -> int:
-    data = texts.buffers()[2]
-    octets = pa.Array.from_buffers(pa.uint8(), data.size, [None, data])
-    return int(pc.equal(octets, pa.scalar(_NEWLINE, pa.uint8())).true_count)
+def _spread(groups: pa.BooleanArray, count: int) -> pa.BooleanArray:
+    """Return for each text what is said of its group."""
+    return groups.take(pc.divide(pa.arange(0, count), _TOGETHER))
+
+
+def _has_newline(data: pa.UInt8Array) -> bool:
+    if len(data) == 0 or pc.min(data).as_py() >= _SPACE:  # a tenth of the cost of looking for it
+        return False
+    return bool(pc.any(pc.equal(data, pa.scalar(_NEWLINE, pa.uint8()))).as_py())
