@@ -182,13 +182,30 @@ class StoreError(DativoError):
     code = "store"
     retryable = True
     cause = (
-        "The catalog or the file store did not answer, or refused: it is down, its disk is full, or credentials, "
-        "bucket or branch are wrong."
+        "The catalog or the file store did not answer, or refused for a reason that may pass: it is down or too busy, "
+        "its disk is full, or keys have expired."
     )
     data = "The open epoch is not published. Epochs before it stay, with their STATE."
     remedy = (
-        "Check that the service runs and that the credentials hold, as the message says, then run again. Wrong "
-        "credentials end each try the same way and damage nothing."
+        "Check that the service runs and that the keys still hold, as the message says, then run again. A try that "
+        "ends the same way damages nothing."
+    )
+    command = "dativo check --config job.yaml"
+
+
+class StoreRefusedError(StoreError):
+    """The catalog or the file store refused for a reason that does not go away by itself."""
+
+    code = "store_refused"
+    retryable = False
+    cause = (
+        "The catalog or the file store does not accept the keys, does not let them do what the load needs, or knows "
+        "no such bucket or region; or the folder of the warehouse may not be written."
+    )
+    data = "The open epoch is not published. Epochs before it stay, with their STATE."
+    remedy = (
+        "Correct the keys, what they may do, or the setting that the message names, then run again. No try was made "
+        "again by itself, since all would end the same way."
     )
     command = "dativo check --config job.yaml"
 

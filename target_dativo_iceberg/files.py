@@ -15,7 +15,6 @@ from pyiceberg.manifest import DataFile, DataFileContent, FileFormat
 from pyiceberg.schema import Schema, sanitize_column_names
 from pyiceberg.typedef import Record
 
-from target_dativo_iceberg.errors import StoreError
 from target_dativo_iceberg.file_columns import as_type, file_schema, renamed
 from target_dativo_iceberg.file_sizes import FileSizes
 from target_dativo_iceberg.file_statistics import FileStatistics
@@ -312,5 +311,4 @@ def writing_errors(doing: str) -> Any:
     try:
         yield
     except OSError as error:
-        reason, hint = refusal(error)
-        raise StoreError(f"{doing} failed ({reason})", hint) from error
+        raise refusal(doing, error) from error

@@ -14,13 +14,14 @@ from tests.target.running import Child, Ended, record, schema, state
 pytestmark = pytest.mark.nessie
 
 CANARY = "c4n4ry-v4lue"
+# By the store's code: its status, what the message names, and whether the same run may end well later.
 REFUSALS = {
-    "AccessDenied": (403, "s3_access_key_id and s3_secret_access_key"),
-    "InvalidAccessKeyId": (403, "s3_access_key_id and s3_secret_access_key"),
-    "ExpiredToken": (400, "the key or token has expired"),
-    "RequestTimeTooSkewed": (403, "this machine's clock"),
-    "NoSuchBucket": (404, "'warehouse'"),
-    "PermanentRedirect": (301, "s3_region"),
+    "AccessDenied": (403, "s3_access_key_id and s3_secret_access_key", False),
+    "InvalidAccessKeyId": (403, "s3_access_key_id and s3_secret_access_key", False),
+    "ExpiredToken": (400, "the key or token has expired", True),
+    "RequestTimeTooSkewed": (403, "this machine's clock", True),
+    "NoSuchBucket": (404, "'warehouse'", False),
+    "PermanentRedirect": (301, "s3_region", False),
 }
 
 
@@ -45,7 +46,9 @@ def test_a_store_that_refuses_is_found_out_before_the_first_row(landing: Landing
     with between(landing, lambda _: _refusal(code)) as way:
         ended = _refused_at_schema(landing.start(**way.settings))
         assert not any(".parquet" in r.path for r in way.s3.requests)
-    assert REFUSALS[code][1] in ended.errors[0]
+    _, named, retryable = REFUSALS[code]
+    assert named in ended.errors[0]
+    assert ended.errors[0].endswith(f"(retryable: {'yes' if retryable else 'no'})")
     assert landing.tables() == {}
 
 
