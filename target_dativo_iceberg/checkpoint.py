@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 CHECKPOINT = "dativo.checkpoint."
 _NAMELESS = "run."
+_PARTS = {"run_id": str, "epoch": int, "state": str, "previous_state": str, "at": int}
 _NAMELESS_KEPT_SECONDS = 86_400
 
 
@@ -50,7 +51,13 @@ class Checkpoint:
         """Whether a property is the checkpoint of a run without a job that has long ended."""
         if not key.startswith(CHECKPOINT + _NAMELESS) or key == self.key:
             return False
-        try:
-            return int(json.loads(text)["at"]) < self.at - _NAMELESS_KEPT_SECONDS
-        except (ValueError, KeyError, TypeError):
-            return True
+        return not is_whole(text) or int(json.loads(text)["at"]) < self.at - _NAMELESS_KEPT_SECONDS
+
+
+def is_whole(text: str) -> bool:
+    """Whether a table property is a checkpoint as the target writes it."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return False
+    return isinstance(found, dict) and all(type(found.get(name)) is kind for name, kind in _PARTS.items())

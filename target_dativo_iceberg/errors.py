@@ -210,6 +210,23 @@ class StoreRefusedError(StoreError):
     command = "dativo check --config job.yaml"
 
 
+class CheckpointError(DativoError):
+    """A table's checkpoint is not one that the target wrote."""
+
+    code = "checkpoint"
+    retryable = False
+    cause = (
+        "An earlier run was cut off, and the table property `dativo.checkpoint.JOB`, which would say how far the job "
+        "is, was edited or damaged."
+    )
+    data = "Nothing was read and nothing was published. Whether the last epoch landed is not guessed."
+    remedy = (
+        "Look into the table for the rows of the last run, and set the state that holds: the run's journal, beside "
+        "`state.json`, has the STATE of each epoch. The next publish writes the property anew."
+    )
+    command = "dativo state set --config job.yaml --file state.json"
+
+
 class ClusterLostError(StoreError):
     """The Ray cluster of a load is gone: its head, or the node that the load had joined."""
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from target_dativo_iceberg import command
-from target_dativo_iceberg.errors import InputError, SettingsError
+from target_dativo_iceberg.checkpoint import is_whole
+from target_dativo_iceberg.errors import CheckpointError, InputError, SettingsError
 
 if TYPE_CHECKING:
     from target_dativo_iceberg.settings import Settings
@@ -74,9 +75,20 @@ def _newest(entries: Sequence[Entry], settings: Settings) -> int | None:
     properties = {name: table.properties if table else {} for name, table in tables.items()}
     for number in range(len(entries) - 1, -1, -1):
         entry = entries[number]
+        _check(entry, properties)
         if all(properties[name].get(entry["key"]) == entry["checkpoint"] for name in entry["tables"]):
             return number
     return None
+
+
+def _check(entry: Entry, properties: Mapping[str, Mapping[str, str]]) -> None:
+    for name in entry["tables"]:
+        text = properties[name].get(entry["key"])
+        if text is not None and not is_whole(text):
+            raise CheckpointError(
+                f"property '{entry['key']}' of table {name} is not what the target wrote",
+                "look how far the job is, and set its state",
+            )
 
 
 if __name__ == "__main__":

@@ -120,7 +120,7 @@ class Project:
     def words(self, command: str, *words: str | Path) -> list[str]:
         """The command line of a command on jobs."""
         where = ["--root", str(self.folder), "--state-dir", str(self.state)]
-        return [command, *where, *map(str, words)]
+        return [*command.split(), *where, *map(str, words)]
 
     def start(self, command: str, *words: str | Path) -> subprocess.Popen[str]:
         """Start `dativo` in a process group of its own."""

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from pyiceberg.catalog.sql import SqlCatalog
 
 from dativo_ingest import legacy_state, recovery, state
 from dativo_ingest.errors import StateError
@@ -47,6 +48,33 @@ def test_a_crash_between_publish_and_save_is_repaired_by_the_tables(project: Pro
     assert third.json["jobs"][0]["target"]["totals"]["records"] == 0
     assert project.ids() == [1, 2, 3]
     assert list(project.state_of()) == ["file_data/a.csv", "file_data/b.csv", "singer"]
+
+
+@pytest.mark.parametrize("edited", ["", "{", '{"run_id": "r", "epoch": 1}'])
+def test_a_checkpoint_that_somebody_edited_is_not_guessed_at(project: Project, edited: str) -> None:
+    project.csv(1)
+    job = project.job()
+    assert project.run(job).code == 0
+    known = (project.of_job() / "state.json").read_bytes()
+    key = "dativo.checkpoint.acme.orders"
+    warehouse = project.folder / "warehouse" / "acme"
+    catalog = SqlCatalog("default", uri=f"sqlite:///{warehouse}/catalog.db", warehouse=str(warehouse))
+    table = catalog.load_table("shop.orders")
+    noted = {"key": key, "checkpoint": table.properties[key], "tables": ["shop.orders"], "state": '{"bookmarks": {}}'}
+    (project.of_job() / "journal.jsonl").write_text(json.dumps(noted) + "\n")
+    with table.transaction() as transaction:
+        transaction.set_properties({key: edited})
+    catalog.close()
+    project.csv(2, name="b.csv")
+    ended = project.run(job)
+    assert ended.code == 2
+    assert f"checkpoint: property '{key}' of table shop.orders is not what" in ended.json["jobs"][0]["error"]
+    assert (project.ids(), (project.of_job() / "state.json").read_bytes()) == ([1], known)
+    copy = project.folder / "copy.json"
+    copy.write_bytes(known)
+    assert project.dativo("state set", "--config", job, "--file", copy).code == 0
+    assert project.run(job).code == 0
+    assert project.ids() == [1, 2]
 
 
 def test_what_was_printed_last_is_saved_and_older_notes_are_settled(tmp_path: Path) -> None:
