@@ -1,4 +1,4 @@
-"""`python -m benchmarks WHAT`: quick, full, batch, upsert, partitions, ray, scale, meltano, commits, data.
+"""`python -m benchmarks WHAT`: quick, full, batch, upsert, partitions, ray, scale, slow, meltano, commits, data.
 
 To be run from the top folder of a checkout.
 """
@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import adoption, commits, data, machine, ray, report, suite, through_meltano, upserts
+from benchmarks import adoption, commits, data, machine, ray, report, slow_store, suite, through_meltano, upserts
 from benchmarks.cases import Result
 from benchmarks.readback import Mismatch
 from benchmarks.shapes import SHAPES
@@ -30,6 +30,9 @@ def main() -> int:
             return _ray(asked.files, asked.rows, isolated=asked.isolated)
         if asked.what == "upsert":
             _upsert(large=asked.large)
+            return 0
+        if asked.what == "slow":
+            print("", *slow_store.lines(slow_store.results(asked.records, asked.rate)), sep="\n")
             return 0
         if asked.what == "batch":
             print("", *adoption.lines(adoption.results(asked.records)), sep="\n")
@@ -61,6 +64,9 @@ def _arguments() -> argparse.Namespace:
     run.add_argument("--program", type=Path, default=Path(".venv-meltano/bin/meltano"), help="of Meltano")
     files = kinds.add_parser("batch", help="Parquet files adopted and written anew, beside a plain read and write")
     files.add_argument("records", type=int, nargs="?", default=adoption.RECORDS)
+    slow = kinds.add_parser("slow", help="time and memory onto a local S3 that takes few bytes a second, beside itself")
+    slow.add_argument("records", type=int, nargs="?", default=slow_store.RECORDS)
+    slow.add_argument("--rate", type=int, default=slow_store.MIB_A_SECOND, metavar="MIB", help="that it takes a second")
     many = kinds.add_parser("commits", help="what the last of many commits to one table costs, beside the first")
     many.add_argument("commits", type=int, nargs="?", default=commits.COMMITS)
     made = kinds.add_parser("data", help="make a stream and print its path")

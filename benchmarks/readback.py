@@ -55,7 +55,7 @@ def iceberg(work: Path, stream: Stream) -> Loaded:
     main = [location for name, location in tables.items() if name in stream.good_by_stream]
     aside = [location for name, location in tables.items() if name.endswith("quarantine")]
     metadata = [json.loads(location.read_text()) for location in main]
-    with closing(_connect()) as connection:
+    with closing(connect()) as connection:
         counts = [_count(connection, location, "count(*), coalesce(sum(id), 0)") for location in main]
         quarantined = sum(_count(connection, location, "count(*)")[0] for location in aside)
     return Loaded(
@@ -69,7 +69,7 @@ def iceberg(work: Path, stream: Stream) -> Loaded:
 
 def query(work: Path, table: str, what: str) -> tuple[int, ...]:
     """Return aggregates over a table of the SQL catalog in the work folder."""
-    with closing(_connect()) as connection:
+    with closing(connect()) as connection:
         return tuple(int(value) for value in _count(connection, _catalogued(work)[table], what))
 
 
@@ -87,7 +87,8 @@ def lines(work: Path, stream: Stream) -> Loaded:
     return Loaded(sum(path.read_bytes().count(b"\n") for path in files), files=len(files))
 
 
-def _connect() -> duckdb.DuckDBPyConnection:
+def connect() -> duckdb.DuckDBPyConnection:
+    """Return a DuckDB that reads Iceberg tables; its extensions are of this environment."""
     extensions = Path(sysconfig.get_path("platlib")) / "duckdb_ext" / "extensions"
     connection = duckdb.connect(config={"extension_directory": str(extensions)})
     connection.execute("LOAD avro; LOAD iceberg")
