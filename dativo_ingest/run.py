@@ -38,6 +38,7 @@ class Surroundings:
         stop: ends the runs early.
         install: whether a tap that is missing is installed.
         number: which try of a scheduler this is, None without one.
+        tries: that the scheduler makes of a job without `retry_config`.
         call_id: names their call of `dativo run` in reports.
 
     """
@@ -47,6 +48,7 @@ class Surroundings:
     stop: threading.Event
     install: bool = True
     number: int | None = None
+    tries: int = 1
     call_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
@@ -70,6 +72,7 @@ def run_job(ready: Ready, around: Surroundings, events: Events) -> dict[str, Any
     about = {"call_id": around.call_id, "path": str(ready.file.document.path)}
     report = about | _report(ready, attempt, run_id, around.number or tries, started, time.monotonic() - began)
     report["retry_in_seconds"] = _next_try(ready, around, attempt)
+    report["tried_again"] = _comes_again(ready, around, report)
     _keep(report, ready, attempt, events)
     if attempt.code < exit_codes.FAILURE:
         push(ready, attempt.report, around.environment, around.stop, events)
@@ -167,6 +170,14 @@ def _next_try(ready: Ready, around: Surroundings, attempt: Attempt) -> float | N
     if config is None or number is None or not wants_another(config, attempt, number):
         return None
     return delay_seconds(config, number)
+
+
+def _comes_again(ready: Ready, around: Surroundings, report: Mapping[str, Any]) -> bool:
+    """Whether a scheduler tries a run again."""
+    if around.number is None or ready.job.retry_config is not None:
+        return report["retry_in_seconds"] is not None
+    more = around.number < around.tries
+    return more and report["exit_code"] >= exit_codes.FAILURE and exit_codes.may_pass(report)
 
 
 def _report(ready: Ready, attempt: Attempt, run_id: str, tries: int, started: str, seconds: float) -> dict[str, Any]:

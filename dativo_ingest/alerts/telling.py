@@ -55,10 +55,11 @@ def _of_run(one: Prepared, run: JobRun, wanted: Wanted) -> Told | None:
 
 
 def _before(folder: JobFolder | None, run: JobRun) -> JobRun | None:
-    """Return the kept run before this one."""
+    """Return the kept run before this one of which people may have been told: no try that a scheduler made again."""
     kept = list(kept_reports.reports(folder)) if folder is not None else []
     ids = [report.get("run_id") for report in kept]
     earlier = kept[: ids.index(run.run_id)] if run.run_id in ids else kept
+    earlier = [report for report in earlier if not report.get("tried_again")]
     try:
         return job_runs(earlier[-1], "")[0] if earlier else None
     except StateError:

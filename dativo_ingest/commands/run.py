@@ -79,13 +79,12 @@ def _run(arguments: argparse.Namespace, options: Options, events: Events, stoppe
     prepared = start(options, events)
     tell_of_overdue(prepared, events)
     install, number = not arguments.no_install, arguments.number
-    around = Surroundings(options.places, options.environment, stopped.event, install, number)
+    around = Surroundings(options.places, options.environment, stopped.event, install, number, arguments.tries)
     with ThreadPoolExecutor(arguments.parallel, "job") as pool:
         reports = list(pool.map(lambda one: _one(one, around), prepared))
     code = exit_codes.worst(report["exit_code"] for report in reports)
-    more = number is not None and number < arguments.tries
     # Who is told of failures is told of the last try.
-    last = [(one, r) for one, r in zip(prepared, reports, strict=True) if not _comes_again(one, r, more=more)]
+    last = [(one, r) for one, r in zip(prepared, reports, strict=True) if not r.get("tried_again")]
     tell_of_runs(last, around.call_id, events)
     if arguments.json:
         print_json({"exit_code": code, "call_id": around.call_id, "jobs": reports}, events)
@@ -94,21 +93,6 @@ def _run(arguments: argparse.Namespace, options: Options, events: Events, stoppe
     if stopped.signal is not None:
         return 128 + stopped.signal
     return exit_codes.SUCCESS if arguments.partial_ok and code == exit_codes.PARTIAL else code
-
-
-def _comes_again(one: Prepared, report: Report, *, more: bool) -> bool:
-    """Whether a scheduler tries a run again.
-
-    Args:
-        one: the job.
-        report: of the run.
-        more: whether it has tries left for a job without `retry_config`.
-
-    """
-    if report.get("retry_in_seconds") is not None:
-        return True
-    own = one.ready is not None and one.ready.job.retry_config is not None
-    return more and not own and report["exit_code"] >= exit_codes.FAILURE and exit_codes.may_pass(report)
 
 
 def _metrics_dir(arguments: argparse.Namespace, options: Options) -> str | None:

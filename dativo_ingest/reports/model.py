@@ -134,6 +134,7 @@ class JobRun(msgspec.Struct, frozen=True):
     started_at: str = ""
     seconds: float = 0.0
     attempts: int = 1
+    tried_again: bool = False
     source: str = ""
     problems: list[str] = []
     tap_says: dict[str, int] = {}

@@ -91,6 +91,19 @@ def test_of_the_tries_of_a_scheduler_the_last_is_told(project: Project, dativo: 
     assert receiver.paths() == ["/own", "/own"]
 
 
+def test_a_failure_that_nobody_was_told_of_is_not_told_as_mended(
+    project: Project, dativo: Dativo, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, warm_commands: Path
+) -> None:
+    monkeypatch.setenv("DATIVO_MELTANO", str(dying(project.folder)))
+    project.csv(1)
+    file = runner(project, f"json://{receiver.place}/own")
+    words = ("run", "--config", project.job(), "--alerts", file, "--tries", "2")
+    assert dativo(*words, "--try", "1")[0] == 2
+    monkeypatch.setenv("DATIVO_MELTANO", str(warm_commands / "meltano"))
+    assert dativo(*words, "--try", "2")[0] == 0
+    assert receiver.taken == []
+
+
 def test_the_line_of_the_crontab(project: Project, monkeypatch: pytest.MonkeyPatch, receiver: Receiver) -> None:
     """At times that Dagster's reader of them takes, what stands behind them as the shell would split it."""
     text = (ROOT / "docs/reports-and-alerts.md").read_text().partition("### Jobs that do not run")[2]
