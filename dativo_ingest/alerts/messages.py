@@ -94,9 +94,12 @@ def _lines(told: Told) -> list[str]:
         return [f"{run.id}: no success since {told.since}. See: dativo report {run.tenant}/{run.job}"]
     totals = run.target.totals
     lines = [f"{run.id} {_TITLES[told.kind]}" + (f": {run.cause}: {run.error}" if run.error else "")]
-    counts = f"{counted(totals.records, 'record')} read, {totals.good:,} good, {totals.quarantined:,} in quarantine"
+    lost = run.target.dropped_records
+    read = counted(totals.records + lost, "record")
+    counts = f"{read} read, {totals.good:,} good, {totals.quarantined:,} in quarantine"
     away = f" ({share(totals.quarantined, totals.records)})" if totals.quarantined else ""
-    lines.append(f"  {counts}{away}, {duration(run.seconds)}")
+    rest = f", {lost:,} not published" if lost else ""
+    lines.append(f"  {counts}{away}{rest}, {duration(run.seconds)}")
     if run.retryable is not None and run.exit_code >= 2:
         lines.append(f"  another try {'may succeed' if run.retryable else 'will end the same way'}")
     if told.report:

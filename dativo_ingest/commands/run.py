@@ -136,6 +136,7 @@ def _row(report: Report) -> Sequence[object]:
     totals = report["target"].get("totals", {})
     error = (report.get("error") or "").splitlines()
     numbers = [totals.get(name, 0) for name in ("records", "good", "quarantined")]
+    numbers[0] += sum(one["records"] for one in report["target"].get("unpublished", ()))
     return [
         report["tenant"] or "-",
         report["job"],

@@ -117,6 +117,11 @@ class TargetRun(msgspec.Struct, frozen=True):
     streams: list[Stream] = []
     unpublished: list[Unpublished] = []
 
+    @property
+    def dropped_records(self) -> int:
+        """Records that were judged and not published, since the run failed."""
+        return sum(one.records for one in self.unpublished)
+
 
 class JobRun(msgspec.Struct, frozen=True):
     """The report of a job's run."""

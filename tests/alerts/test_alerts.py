@@ -14,7 +14,7 @@ import pytest
 
 from dativo_ingest import kept_reports
 from dativo_ingest.alerts import channels
-from dativo_ingest.alerts.messages import kind_of
+from dativo_ingest.alerts.messages import Told, kind_of, message_of
 from dativo_ingest.alerts.wanted import Wanted
 from dativo_ingest.cli import main
 from dativo_ingest.models.notify import Notify
@@ -198,6 +198,13 @@ def test_a_good_run_tells_nobody(project: Project, receiver: Receiver) -> None:
     only = Wanted(frozenset({"recovered"}), {}, threshold_pct=0.0)
     assert [kind_of(run, None, only) for run in (good, partly, failed)] == [None, "threshold", None]
     assert receiver.taken == []
+
+
+def test_what_a_failed_run_has_read_is_told() -> None:
+    report = made.run(made.stream("a", 10, 2), exit_code=2, status="failure")
+    report["target"]["unpublished"] = [{"stream": name, "records": 1000, "rejected": 1} for name in "ab"]
+    (line,) = message_of([Told("failure", of(report))], 1).text.splitlines()[1:2]
+    assert line.startswith("  2,010 records read, 8 good, 2 in quarantine (20.00 %), 2,000 not published, "), line
 
 
 def of(report: dict[str, Any]) -> JobRun:

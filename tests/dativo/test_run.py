@@ -87,6 +87,9 @@ def test_a_row_that_breaks_the_contract(project: Project, mode: str, code: int, 
         assert (job["cause"], job["retryable"]) == ("violation", False)
         assert job["target"]["error"].keys() == {"code", "message", "hint", "retryable"}
         assert not (project.of_job() / "state.json").exists()
+        # What was read is said, though nothing of it is there.
+        table = project.dativo("run", "--config", project.job(schema_validation_mode=mode)).out
+        assert table.splitlines()[-1].split()[:6] == ["acme", "orders", "failure", "3", "0", "0"]
 
 
 def test_rows_of_which_none_is_good_are_a_failure(project: Project) -> None:
