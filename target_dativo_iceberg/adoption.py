@@ -19,6 +19,7 @@ from target_dativo_iceberg.batch import read_arrow
 from target_dativo_iceberg.contract.layout import plain
 from target_dativo_iceberg.contract.values.octets import is_ascii
 from target_dativo_iceberg.errors import InputError
+from target_dativo_iceberg.piece_sizes import rows_of
 
 if TYPE_CHECKING:
     import os
@@ -26,11 +27,6 @@ if TYPE_CHECKING:
     from target_dativo_iceberg.batch import Plan
     from target_dativo_iceberg.stage import Staged
 
-# Read at once of a file: so much at most that calls are few, and so little that any file takes little memory.
-_PIECE_ROWS = 131_072
-_PIECE_BYTES = 16 << 20
-# Taken for a value at least: nulls and what repeats take less in a file.
-_VALUE_BYTES = 8
 # Read at once of each column: a row group of any size takes little memory.
 BUFFER_BYTES = 64 << 10
 
@@ -88,7 +84,6 @@ class Candidate:
     def pieces(self) -> Iterator[tuple[int, Piece]]:
         """Read the file: yield the number of each piece's first row, and the piece."""
         row = 1
-        step = rows_at_once(self.metadata)
         with pq.ParquetFile(
             self.path,
             metadata=self.metadata,
@@ -97,6 +92,7 @@ class Candidate:
             buffer_size=BUFFER_BYTES,
         ) as file:
             for group in range(file.num_row_groups):
+                step = rows_of(self.metadata.row_group(group))
                 for batch in file.iter_batches(step, row_groups=[group], use_threads=False):
                     _validate(batch)
                     yield row, Piece(self, group, batch)
@@ -214,23 +210,6 @@ def place(
     if file is not None and file.waiting:
         again(file.passed())
     add(staged.accepted if file is None else file.written(staged.accepted))
-
-
-def rows_at_once(metadata: pq.FileMetaData) -> int:
-    """Return how many rows of a Parquet file are read at once."""
-    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
-    return min((rows_in(group.num_rows, _plain_size(group)) for group in groups), default=1)
-
-
-def rows_in(rows: int, nbytes: int) -> int:
-    """Return how many rows are a piece, where so many rows take so many bytes."""
-    return max(1, min(_PIECE_ROWS, _PIECE_BYTES * rows // max(1, nbytes)))
-
-
-def _plain_size(group: pq.RowGroupMetaData) -> int:
-    """Return about how many bytes a row group takes in memory."""
-    chunks = (group.column(index) for index in range(group.num_columns))
-    return sum(max(chunk.total_uncompressed_size, _VALUE_BYTES * group.num_rows) for chunk in chunks)
 
 
 def _validate(batch: pa.RecordBatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, cast
 from urllib.parse import unquote, urlsplit
@@ -13,10 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from target_dativo_iceberg.adoption import BUFFER_BYTES, Candidate, Piece, rows_at_once, rows_in
+from target_dativo_iceberg.adoption import BUFFER_BYTES, Candidate, Piece
 from target_dativo_iceberg.errors import InputError, SettingsError
 from target_dativo_iceberg.line_arrays import line_array
 from target_dativo_iceberg.messages import BatchFiles, Records
+from target_dativo_iceberg.piece_sizes import rows_in, spans
 
 _CHUNK = 4 << 20
 # Batches of an Arrow file up to this size are read whole.
@@ -117,7 +119,8 @@ def _written(stream: str, lines: pa.BinaryArray, first: int, name: str) -> Recor
 def _parquet(message: BatchFiles, path: Path, max_line_bytes: int) -> Iterator[tuple[str, int, pa.RecordBatch]]:
     with pq.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER_BYTES) as file:
         _refuse_twins(file.schema_arrow.names, path)
-        yield from _numbered(path, file.iter_batches(rows_at_once(file.metadata)))
+        batches = (file.iter_batches(step, row_groups=groups) for groups, step in spans(file.metadata))
+        yield from _numbered(path, chain.from_iterable(batches))
 
 
 def _arrow(message: BatchFiles, path: Path, max_line_bytes: int) -> Iterator[tuple[str, int, pa.RecordBatch]]:

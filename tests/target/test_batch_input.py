@@ -204,6 +204,18 @@ def test_pieces_of_wide_rows_are_as_small_as_those_of_narrow_ones(tmp_path: Path
     assert max(piece.nbytes for piece in found) <= 16 << 20
 
 
+def test_row_groups_that_are_small_come_together_and_one_with_long_rows_alone(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    groups = [*[_table(c=pa.array(["a"] * 1000))] * 3, _table(c=pa.array([], pa.string()))]
+    groups += [_table(c=pa.array(["b" * (6 << 20)] * 3)), _table(c=pa.array(["c"] * 500))]
+    with pq.ParquetWriter(path, groups[0].schema) as out:
+        for group in groups:
+            out.write_table(group)
+    found = _pieces("parquet", path, roots=[tmp_path])
+    assert [(row, piece.num_rows) for _, row, piece in found] == [(1, 3000), (3001, 2), (3003, 1), (3004, 500)]
+    assert pa.Table.from_batches([piece for _, _, piece in found]).equals(pa.concat_tables(groups).combine_chunks())
+
+
 def _half_a_character() -> pa.Array:
     return pa.Array.from_buffers(
         pa.string(), 1, [None, pa.array([0, 1], pa.int32()).buffers()[1], pa.py_buffer(b"\xff")]
