@@ -14,11 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from target_dativo_iceberg.adoption import BUFFER_BYTES, Candidate, Piece
+from target_dativo_iceberg.adoption import Candidate, Piece
 from target_dativo_iceberg.errors import InputError, SettingsError
 from target_dativo_iceberg.line_arrays import line_array
 from target_dativo_iceberg.messages import BatchFiles, Records
-from target_dativo_iceberg.piece_sizes import rows_in, spans
+from target_dativo_iceberg.piece_sizes import BUFFER_BYTES, rows_in, spans
 
 _CHUNK = 4 << 20
 # Batches of an Arrow file up to this size are read whole.
@@ -119,7 +119,7 @@ def _written(stream: str, lines: pa.BinaryArray, first: int, name: str) -> Recor
 def _parquet(message: BatchFiles, path: Path, max_line_bytes: int) -> Iterator[tuple[str, int, pa.RecordBatch]]:
     with pq.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER_BYTES) as file:
         _refuse_twins(file.schema_arrow.names, path)
-        batches = (file.iter_batches(step, row_groups=groups) for groups, step in spans(file.metadata))
+        batches = (file.iter_batches(step, row_groups=groups) for groups, step in spans(path, file.metadata))
         yield from _numbered(path, chain.from_iterable(batches))
 
 

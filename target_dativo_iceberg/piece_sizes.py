@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
-from itertools import groupby
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
 if TYPE_CHECKING:
-    import pyarrow.parquet as pq
+    from pathlib import Path
 
 _MOST_ROWS = 131_072
-_MOST_BYTES = 16 << 20
-# Taken for a value at least: nulls and what repeats take less in a file.
+_MOST_BYTES = 8 << 20
+# Of a piece in which each row has the longest text that it may have.
+_UTMOST_BYTES = 64 << 20
+# Taken for a value at least: nulls take less in a file.
 _VALUE_BYTES = 8
+_TEXT = "BYTE_ARRAY"
+# Read at once of each column: a row group of any size takes little memory.
+BUFFER_BYTES = 64 << 10
 
 
 def rows_in(rows: int, nbytes: int) -> int:
@@ -20,19 +29,58 @@ def rows_in(rows: int, nbytes: int) -> int:
     return max(1, min(_MOST_ROWS, _MOST_BYTES * rows // max(1, nbytes))) if rows else _MOST_ROWS
 
 
-def rows_of(group: pq.RowGroupMetaData) -> int:
-    """Return how many rows of a row group are a piece."""
-    chunks = (group.column(index) for index in range(group.num_columns))
-    return rows_in(
-        group.num_rows, sum(max(chunk.total_uncompressed_size, _VALUE_BYTES * group.num_rows) for chunk in chunks)
-    )
+def rows_of(path: Path, metadata: pq.FileMetaData, number: int) -> int:
+    """Return how many rows of a row group are a piece.
 
+    Args:
+        path: of the Parquet file.
+        metadata: its footer.
+        number: of the row group.
 
-def spans(metadata: pq.FileMetaData) -> Iterator[tuple[list[int], int]]:
-    """Yield row groups that are read in one go, and how many rows of them are a piece: small ones go together.
+    Raises:
+        OSError: it cannot be read.
+        pa.ArrowException: nor decoded.
 
-    A group whose rows are large stands alone, and does not make the pieces of others small.
     """
-    sizes = [rows_of(metadata.row_group(number)) for number in range(metadata.num_row_groups)]
-    for alone, numbers in groupby(range(len(sizes)), key=lambda n: n if sizes[n] < _MOST_ROWS else -1):
-        yield list(numbers), sizes[alone] if alone >= 0 else _MOST_ROWS
+    group = metadata.row_group(number)
+    nbytes, longest = 0, 1
+    for index in range(group.num_columns):
+        chunk = group.column(index)
+        nbytes += max(chunk.total_uncompressed_size, _VALUE_BYTES * group.num_rows)
+        if chunk.physical_type == _TEXT and chunk.has_dictionary_page:
+            # Texts that repeat stand in the file once; in memory each takes its place.
+            lengths = pc.binary_length(_dictionary(path, metadata, number, chunk.path_in_schema))
+            nbytes += int((pc.mean(lengths).as_py() or 0) * chunk.num_values)
+            longest = max(longest, pc.max(lengths).as_py() or 0)
+    return max(1, min(rows_in(group.num_rows, nbytes), _UTMOST_BYTES // longest))
+
+
+def spans(path: Path, metadata: pq.FileMetaData) -> Iterator[tuple[list[int], int]]:
+    """Yield row groups that are read in one go, and how many rows of them are a piece.
+
+    Small groups go together, unless their rows differ in size: long ones do not make the pieces of others small.
+
+    Args:
+        path: of the Parquet file.
+        metadata: its footer.
+
+    Raises:
+        OSError: it cannot be read.
+        pa.ArrowException: nor decoded.
+
+    """
+    sizes = [rows_of(path, metadata, number) for number in range(metadata.num_row_groups)]
+    for _, found in itertools.groupby(range(len(sizes)), key=lambda number: sizes[number].bit_length()):
+        numbers = list(found)
+        yield numbers, min(sizes[number] for number in numbers)
+
+
+def _dictionary(path: Path, metadata: pq.FileMetaData, group: int, column: str) -> pa.Array:
+    """Return the texts of a column that a row group has in its dictionary."""
+    options = {"metadata": metadata, "pre_buffer": False, "buffer_size": BUFFER_BYTES}
+    with pq.ParquetFile(path, read_dictionary=[column], **options) as file:
+        batches = list(itertools.islice(file.iter_batches(1, [group], [column], use_threads=False), 1))
+    found = batches[0].column(0) if batches else pa.array([], pa.binary())
+    while pa.types.is_nested(found.type):
+        found = found.field(0) if pa.types.is_struct(found.type) else found.values
+    return found.dictionary if pa.types.is_dictionary(found.type) else found

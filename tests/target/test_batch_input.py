@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -201,7 +202,20 @@ def test_pieces_of_wide_rows_are_as_small_as_those_of_narrow_ones(tmp_path: Path
         pq.write_table(table, path)
     found = [piece for _, _, piece in _pieces(format_, path, roots=[tmp_path])]
     assert pa.Table.from_batches(found).equals(table)
-    assert max(piece.nbytes for piece in found) <= 16 << 20
+    assert max(piece.nbytes for piece in found) <= 8 << 20
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_pieces_of_long_texts_that_repeat_are_small_though_the_file_has_each_once(tmp_path: Path, nested: bool) -> None:
+    path = tmp_path / "a.parquet"
+    texts = pa.array(["a" * 3000, "b" * 3000]).take(pc.bit_wise_and(pa.array(range(20_000)), 1))
+    column = pa.StructArray.from_arrays([pa.ListArray.from_arrays(range(20_001), texts)], ["l"]) if nested else texts
+    table = _table(c=column)
+    pq.write_table(table, path)
+    assert path.stat().st_size < 20_000
+    found = [piece for _, _, piece in _pieces("parquet", path, roots=[tmp_path])]
+    assert pa.Table.from_batches(found).equals(table)
+    assert max(piece.nbytes for piece in found) <= 9 << 20
 
 
 def test_row_groups_that_are_small_come_together_and_one_with_long_rows_alone(tmp_path: Path) -> None:
@@ -212,7 +226,13 @@ def test_row_groups_that_are_small_come_together_and_one_with_long_rows_alone(tm
         for group in groups:
             out.write_table(group)
     found = _pieces("parquet", path, roots=[tmp_path])
-    assert [(row, piece.num_rows) for _, row, piece in found] == [(1, 3000), (3001, 2), (3003, 1), (3004, 500)]
+    assert [(row, piece.num_rows) for _, row, piece in found] == [
+        (1, 3000),
+        (3001, 1),
+        (3002, 1),
+        (3003, 1),
+        (3004, 500),
+    ]
     assert pa.Table.from_batches([piece for _, _, piece in found]).equals(pa.concat_tables(groups).combine_chunks())
 
 
