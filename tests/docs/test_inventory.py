@@ -26,7 +26,7 @@ from tests.docs.test_snippets import OTHERS, ROOT, blocks
 
 # Where a page's snippets under a heading are run: how many, and by which test. What runs them reads them from the page.
 RUN: dict[str, tuple[Any, ...]] = {
-    "airflow.md#Airflow": (1, "dagster/test_pages.py"),
+    "airflow.md#Airflow": (1, "airflow/test_page.py"),
     "dagster.md#In a project of your own": (1, "dagster/test_pages.py"),
     "dagster.md#The runner file": (1, "dagster/test_pages.py"),
     "local-stack.md#Commands": (1, "docs/test_servers.py"),
