@@ -27,7 +27,13 @@ from tests.docs.test_snippets import OTHERS, ROOT, blocks
 # Where a page's snippets under a heading are run: how many, and by which test. What runs them reads them from the page.
 RUN: dict[str, tuple[Any, ...]] = {
     "airflow.md#Airflow": (1, "airflow/test_page.py"),
-    "dagster.md#In a project of your own": (1, "dagster/test_pages.py"),
+    "dagster.md#In a project of your own": (
+        3,
+        "dagster/test_pages.py",
+        "dagster/test_component.py",
+        "dagster/test_fleet.py",
+    ),
+    "dagster.md#More than one machine": (3, "dagster/test_fleet.py"),
     "dagster.md#The runner file": (1, "dagster/test_pages.py"),
     "local-stack.md#Commands": (1, "docs/test_servers.py"),
     "local-stack.md#In tests": (1, "docs/test_servers.py"),
@@ -59,8 +65,6 @@ SHOWN = "shows what a program writes or reads; its form is checked"
 NOT_RUN = {
     "benchmarks.md#Run it": (1, "takes hours on a quiet machine: `make bench`"),
     "dagster.md#Dagster": (1, f"{INSTALLS}; `dativo start` is run by tests/dagster/test_night.py"),
-    "dagster.md#In a project of your own": (2, "component and variable: attributes are checked against the code"),
-    "dagster.md#More than one machine": (3, CLUSTER),
     "dagster.md#One tenant, one load at a time": (1, "checked by Dagster's own reader of dagster.yaml"),
     "local-stack.md#Local stack: Nessie and S3 without Docker": (1, INSTALLS),
     "maintenance.md#Retention": (1, "part of a contract: tests/maintain"),
