@@ -1,4 +1,4 @@
-"""The code server, the run launchers and the queue of docs/dagster.md: real ones; Docker and Kubernetes are stand-ins."""
+"""Code server, run launchers and queue of docs/dagster.md: real ones; Docker and Kubernetes are stand-ins."""
 
 from __future__ import annotations
 
@@ -147,8 +147,8 @@ def queue(project: Project, _warm_programs: Path) -> dict[str, str]:
     programs = (tap_venv("dagster-fleet") / "bin", Path(sys.executable).parent, os.environ["PATH"])
     home = project.write("home/dagster.yaml", {"telemetry": {"enabled": False}}).parent
     return {
-        "PATH": os.pathsep.join(map(str, programs)), "HOME": str(home), "DAGSTER_HOME": str(home), "PYTHONPATH": str(last),
-        "DATIVO_MELTANO": str(_warm_programs / "meltano"), "STATE_DIR": str(project.state),
+        "PATH": os.pathsep.join(map(str, programs)), "PYTHONPATH": str(last), "STATE_DIR": str(project.state),
+        "HOME": str(home), "DAGSTER_HOME": str(home), "DATIVO_MELTANO": str(_warm_programs / "meltano"),
     }  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -10,14 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
-from dativo_ingest import state
 from dativo_ingest.documents import checked, read
 from dativo_ingest.jobs import from_yaml
 from dativo_ingest.runner import read_runner
 from dativo_ingest.secrets import settings
-from tap_adapters.markdown_kv.parse import parse
 from tap_adapters.recipe import Recipe
-from target_dativo_iceberg import settings as target_settings
 from target_dativo_iceberg.contract import load
 from tests.dativo.project import Project
 from tests.docs.pages import sections
@@ -43,16 +39,28 @@ RUN: dict[str, tuple[Any, ...]] = {
     "observability.md#METRIC lines": (1, "docs/test_observability.py"),
     "observability.md#Prometheus textfile": (1, "docs/test_observability.py"),
     "orchestrator.md#`dativo`: jobs, tenants, sources": (2, "dativo/test_run.py"),
+    "orchestrator.md#State": (1, "sources/test_pages.py"),
     "reports-and-alerts.md#Alerts": (1, "alerts/test_alerts.py"),
     "reports-and-alerts.md#Jobs that do not run": (1, "alerts/test_alerts.py"),
     "reports-and-alerts.md#`dativo report`": (1, "reports/test_command.py"),
     "sources/airbyte.md#Quick start": (1, "docs/test_plugins.py"),
+    "sources/airbyte.md#State": (1, "tap_airbyte/test_recipe.py"),
     "sources/csv.md#Batches": (1, "docs/test_plugins.py"),
     "sources/csv.md#Quick start": (2, "docs/test_snippets.py", "docs/test_plugins.py"),
+    "sources/csv.md#Incremental reading": (1, "docs/test_snippets.py"),
+    "sources/gdrive_csv.md#Incremental reading": (1, "google/test_pages.py"),
+    "sources/gdrive_csv.md#Quick start": (1, "google/test_pages.py"),
+    "sources/google_sheets.md#Incremental reading": (1, "google/test_pages.py"),
+    "sources/google_sheets.md#Quick start": (1, "google/test_pages.py"),
+    "sources/hubspot.md#Recipe and job": (2, "sources/test_pages.py"),
     "sources/mapper_markdown_kv.md#Quick start": (2, "docs/test_snippets.py", "docs/test_plugins.py"),
     "sources/markdown_kv.md#Quick start": (1, "docs/test_snippets.py"),
+    "sources/markdown_kv.md#The format": (1, "docs/test_snippets.py"),
     "sources/mysql.md#Recipe and job": (2, "docs/test_servers.py"),
     "sources/postgres.md#Recipe and job": (2, "docs/test_servers.py"),
+    "sources/stripe.md#Recipe and job": (2, "sources/test_pages.py"),
+    "spread.md#A cluster of your own": (1, "spread/page.py"),
+    "spread.md#Settings": (2, "spread/page.py"),
     "tutorial.md#A file and a contract": (4, "docs/test_examples.py"),
     "tutorial.md#Load": (3, "docs/test_examples.py"),
     "tutorial.md#Mend and replay": (3, "docs/test_examples.py"),
@@ -60,8 +68,6 @@ RUN: dict[str, tuple[Any, ...]] = {
 }
 INSTALLS = "installs from a registry, which the tests' own set-up does from locked files"
 ACCOUNT = "needs an account of the service; its form is checked"
-CLUSTER = "needs a cluster or broker; its form is checked"
-SHOWN = "shows what a program writes or reads; its form is checked"
 NOT_RUN = {
     "benchmarks.md#Run it": (1, "takes hours on a quiet machine: `make bench`"),
     "dagster.md#Dagster": (1, f"{INSTALLS}; `dativo start` is run by tests/dagster/test_night.py"),
@@ -76,23 +82,11 @@ NOT_RUN = {
     "orchestrator.md#Retries": (1, "checked as part of a job"),
     "orchestrator.md#Runner file": (1, "checked by the reader of runner files"),
     "orchestrator.md#Secrets": (3, ACCOUNT),
-    "orchestrator.md#State": (1, SHOWN),
     "sources/airbyte.md#In a dativo job": (
         2,
         "checked as a recipe and a job; its like is run by tests/tap_airbyte/test_recipe.py",
     ),
     "sources/airbyte.md#Quick start": (1, INSTALLS),
-    "sources/airbyte.md#State": (1, SHOWN),
-    "sources/csv.md#Incremental reading": (1, SHOWN),
-    "sources/gdrive_csv.md#Incremental reading": (1, SHOWN),
-    "sources/gdrive_csv.md#Quick start": (1, ACCOUNT),
-    "sources/google_sheets.md#Incremental reading": (1, SHOWN),
-    "sources/google_sheets.md#Quick start": (1, ACCOUNT),
-    "sources/hubspot.md#Recipe and job": (2, ACCOUNT),
-    "sources/markdown_kv.md#The format": (1, SHOWN),
-    "sources/stripe.md#Recipe and job": (2, ACCOUNT),
-    "spread.md#A cluster of your own": (1, CLUSTER),
-    "spread.md#Settings": (2, CLUSTER),
 }
 
 
@@ -113,9 +107,8 @@ def test_what_is_said_to_run_a_page_reads_it(key: str) -> None:
         assert page in text or page.removeprefix("sources/").removesuffix(".md") in text, test
 
 
-@pytest.mark.parametrize("page", ["stripe", "hubspot", "airbyte"])
-def test_recipes_and_jobs_that_need_an_account_are_ones_that_dativo_reads(page: str, tmp_path: Path) -> None:
-    recipe, job = [block.text for block in blocks(f"sources/{page}.md", "yaml")][-2:]
+def test_the_recipe_and_the_job_of_airbyte_are_ones_that_dativo_reads(tmp_path: Path) -> None:
+    recipe, job = [block.text for block in blocks("sources/airbyte.md", "yaml")][-2:]
     project = Project(tmp_path)
     assert checked(Recipe, read(project.write("recipe.yaml", recipe), "connector recipe")).roles == ["source"]
     assert from_yaml(project.job(source=yaml.safe_load(job)["source"])).job.source.objects
@@ -126,7 +119,6 @@ def test_recipes_and_jobs_that_need_an_account_are_ones_that_dativo_reads(page: 
     [
         ("metadata-catalogs.md", "Metadata catalogs"),
         ("orchestrator.md", "Retries"),
-        ("spread.md", "Settings"),
     ],
 )
 def test_parts_of_a_job_are_ones_that_dativo_reads(page: str, heading: str, tmp_path: Path) -> None:
@@ -144,21 +136,8 @@ def test_the_runner_file_and_the_settings_of_secret_managers_are_ones_that_dativ
         assert settings.settings(model, str(tmp_path / "settings.yaml"), {"VAULT_TOKEN": "t"})
 
 
-def test_what_stands_on_a_page_as_a_file_is_read_by_what_reads_it(tmp_path: Path) -> None:
-    """A state file, the settings of a spread load, a document, a contract's retention."""
-    (shown,) = blocks("orchestrator.md", "json")
-    (tmp_path / "state.json").write_text(shown.text)
-    saved = state.read(tmp_path / "state.json")
-    assert saved
-    assert (json.loads(saved.text or ""), set(saved.entries)) == (
-        {"bookmarks": {}},
-        {"object_customers", "file_data/orders.csv"},
-    )
-    (shown,) = blocks("spread.md", "json")
-    assert target_settings.parse(json.loads(shown.text)).spread_batches == "ray"
-    (shown,) = blocks("sources/markdown_kv.md", "markdown")
-    found = {(section.name, pair.key): pair.text or pair.json for section, pair in parse(shown.text).pairs()}
-    assert found["Care", "note"] == "Rinse once a week,\nnever with soap."
+def test_the_retention_of_the_page_is_read_as_part_of_a_contract(tmp_path: Path) -> None:
+    """A contract's retention."""
     (shown,) = blocks("maintenance.md", "yaml")
     columns = [{"name": "placed_at", "logicalType": "timestamp"}]
     contract = {"apiVersion": "v3.1.0", "kind": "DataContract", "id": "o", "version": "1.0.0", "status": "active"}
