@@ -11,10 +11,7 @@ import yaml
 
 from dativo_ingest.documents import checked, read
 from dativo_ingest.jobs import from_yaml
-from dativo_ingest.runner import read_runner
-from dativo_ingest.secrets import settings
 from tap_adapters.recipe import Recipe
-from target_dativo_iceberg.contract import load
 from tests.dativo.project import Project
 from tests.docs.pages import sections
 from tests.docs.test_examples import PAGES
@@ -34,11 +31,15 @@ RUN: dict[str, tuple[Any, ...]] = {
     "local-stack.md#Commands": (1, "docs/test_servers.py"),
     "local-stack.md#In tests": (1, "docs/test_servers.py"),
     "maintenance.md#Maintenance": (1, "docs/test_snippets.py"),
+    "maintenance.md#Retention": (1, "docs/test_parts.py"),
+    "metadata-catalogs.md#Metadata catalogs": (1, "metadata_catalogs/test_run.py"),
     "nessie.md#Reading a branch": (1, "docs/test_servers.py"),
     "nessie.md#Set-up": (1, "docs/test_servers.py"),
     "observability.md#METRIC lines": (1, "docs/test_observability.py"),
     "observability.md#Prometheus textfile": (1, "docs/test_observability.py"),
     "orchestrator.md#`dativo`: jobs, tenants, sources": (2, "dativo/test_run.py"),
+    "orchestrator.md#Runner file": (1, "docs/test_parts.py"),
+    "orchestrator.md#Secrets": (3, "dativo/test_secret_managers.py"),
     "orchestrator.md#State": (1, "sources/test_pages.py"),
     "reports-and-alerts.md#Alerts": (1, "alerts/test_alerts.py"),
     "reports-and-alerts.md#Jobs that do not run": (1, "alerts/test_alerts.py"),
@@ -67,21 +68,16 @@ RUN: dict[str, tuple[Any, ...]] = {
     "tutorial.md#What landed": (4, "docs/test_examples.py"),
 }
 INSTALLS = "installs from a registry, which the tests' own set-up does from locked files"
-ACCOUNT = "needs an account of the service; its form is checked"
 NOT_RUN = {
     "benchmarks.md#Run it": (1, "takes hours on a quiet machine: `make bench`"),
     "dagster.md#Dagster": (1, f"{INSTALLS}; `dativo start` is run by tests/dagster/test_night.py"),
     "dagster.md#One tenant, one load at a time": (1, "checked by Dagster's own reader of dagster.yaml"),
     "local-stack.md#Local stack: Nessie and S3 without Docker": (1, INSTALLS),
-    "maintenance.md#Retention": (1, "part of a contract: tests/maintain"),
-    "metadata-catalogs.md#Metadata catalogs": (1, ACCOUNT),
     "nessie.md#What the loader must be allowed": (
         1,
         "rules of an authenticated Nessie, which the page says were not run",
     ),
     "orchestrator.md#Retries": (1, "checked as part of a job"),
-    "orchestrator.md#Runner file": (1, "checked by the reader of runner files"),
-    "orchestrator.md#Secrets": (3, ACCOUNT),
     "sources/airbyte.md#In a dativo job": (
         2,
         "checked as a recipe and a job; its like is run by tests/tap_airbyte/test_recipe.py",
@@ -114,34 +110,7 @@ def test_the_recipe_and_the_job_of_airbyte_are_ones_that_dativo_reads(tmp_path: 
     assert from_yaml(project.job(source=yaml.safe_load(job)["source"])).job.source.objects
 
 
-@pytest.mark.parametrize(
-    ("page", "heading"),
-    [
-        ("metadata-catalogs.md", "Metadata catalogs"),
-        ("orchestrator.md", "Retries"),
-    ],
-)
-def test_parts_of_a_job_are_ones_that_dativo_reads(page: str, heading: str, tmp_path: Path) -> None:
-    (section,) = [one for one in sections(page) if one.heading == heading]
-    (block,) = [one for one in section.blocks if one.words[:1] == ("yaml",)]
+def test_the_retries_are_ones_that_dativo_reads(tmp_path: Path) -> None:
+    (section,) = [one for one in sections("orchestrator.md") if one.heading == "Retries"]
+    (block,) = section.blocks
     assert from_yaml(Project(tmp_path).job(**yaml.safe_load(block.text)))
-
-
-def test_the_runner_file_and_the_settings_of_secret_managers_are_ones_that_dativo_reads(tmp_path: Path) -> None:
-    _job, runner, *managers = [block.text for block in blocks("orchestrator.md", "yaml")]
-    assert read_runner(Project(tmp_path).write("runner.yaml", runner))[1].orchestrator.schedules
-    models = (settings.VaultSettings, settings.AwsSettings, settings.GcpSettings)
-    for text, model in zip(managers[:3], models, strict=True):
-        (tmp_path / "settings.yaml").write_text(text)
-        assert settings.settings(model, str(tmp_path / "settings.yaml"), {"VAULT_TOKEN": "t"})
-
-
-def test_the_retention_of_the_page_is_read_as_part_of_a_contract(tmp_path: Path) -> None:
-    """A contract's retention."""
-    (shown,) = blocks("maintenance.md", "yaml")
-    columns = [{"name": "placed_at", "logicalType": "timestamp"}]
-    contract = {"apiVersion": "v3.1.0", "kind": "DataContract", "id": "o", "version": "1.0.0", "status": "active"}
-    contract |= {"schema": [{"name": "orders", "properties": columns}]} | yaml.safe_load(shown.text)
-    (tmp_path / "orders.yaml").write_text(yaml.safe_dump(contract))
-    (one,) = load(tmp_path / "orders.yaml").contracts
-    assert "90" in str(one.properties), one.properties
