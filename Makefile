@@ -95,7 +95,7 @@ lock: .venv-tools/.done ## Resolve requirements anew
 	for name in requirements/taps/*.in; do $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes \
 	  --no-annotate --no-header --no-emit-index-url $$name -o $${name%.in}.txt; done
 
-taps: .venv/.dev ## Install the taps and servers that the tests of sources run, each by itself (they do it themselves too)
+taps: .venv/.dev ## Install the taps, servers and schedulers that tests run, each by itself (they do it themselves too)
 	$(BIN)/python -m tests.sources.venvs
 
 clean: ## Remove what make made, the downloads' caches excepted

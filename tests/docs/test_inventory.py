@@ -77,7 +77,10 @@ NOT_RUN = {
         1,
         "rules of an authenticated Nessie, which the page says were not run",
     ),
-    "orchestrator.md#Retries": (1, "checked as part of a job"),
+    "orchestrator.md#Retries": (
+        1,
+        "checked as part of a job; its pauses are long, shorter ones are run by tests/dativo/test_run.py",
+    ),
     "sources/airbyte.md#In a dativo job": (
         2,
         "checked as a recipe and a job; its like is run by tests/tap_airbyte/test_recipe.py",
