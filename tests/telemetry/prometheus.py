@@ -64,7 +64,7 @@ class Prometheus:
 
     def _scraped(self) -> bool:
         try:
-            return any(one["value"][1] == "1" for one in self.ask("up"))
+            return len(self.ask("up == 1")) == 2
         except (urllib.error.URLError, ConnectionError):
             return False
 
@@ -72,6 +72,8 @@ class Prometheus:
 @contextmanager
 def scraping(textfiles: Path, folder: Path, *options: str) -> Iterator[Prometheus]:
     """Run Prometheus on a free port of 127.0.0.1 until the block ends; it has scraped the textfiles of a folder.
+
+    It does so twice: as `node` by its defaults, and as `kept` with `honor_labels`.
 
     Args:
         textfiles: their folder.
@@ -85,9 +87,10 @@ def scraping(textfiles: Path, folder: Path, *options: str) -> Iterator[Prometheu
         address = f"127.0.0.1:{one.getsockname()[1]}"
     folder.mkdir()
     served = _Textfiles(textfiles)
-    job = {"job_name": "node", "static_configs": [{"targets": [served.url.removeprefix("http://")]}]}
+    targets = {"static_configs": [{"targets": [served.url.removeprefix("http://")]}]}
+    jobs = [{"job_name": "node"} | targets, {"job_name": "kept", "honor_labels": True} | targets]
     # JSON is YAML too.
-    (folder / "prometheus.yml").write_text(json.dumps({"global": _CONFIG, "scrape_configs": [job]}))
+    (folder / "prometheus.yml").write_text(json.dumps({"global": _CONFIG, "scrape_configs": jobs}))
     where = [f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]
     where.append("--scrape.discovery-reload-interval=100ms")  # a new target is scraped after this, not after 5 s
     log = folder / "log"
