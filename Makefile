@@ -4,6 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 UV := .venv-tools/bin/uv
+PROMETHEUS := .cache/prometheus/usr/bin/prometheus
 INSTALL := $(UV) pip install --quiet --require-hashes --compile-bytecode
 DEMO_ENV := PATH="$(CURDIR)/$(BIN):$$PATH" MELTANO_SYS_DIR_ROOT="$(CURDIR)/demo/meltano" \
   XDG_STATE_HOME="$(CURDIR)/demo/state" MELTANO_CLI_DISABLE_VERSION_CHECK=1 MELTANO_SEND_ANONYMOUS_USAGE_STATS=false
@@ -30,7 +31,7 @@ demo/data/.done: examples/nycflights13/fetch.py requirements/demo-data.txt | .ve
 
 # The first Nessie of a machine records the classes that it loads, which makes all later ones start in half the time:
 # that is done while one core looks at the code.
-test: .venv/.dev .venv-meltano/.done /usr/bin/chromium ## All tests, after installing what they need
+test: .venv/.dev .venv-meltano/.done /usr/bin/chromium $(PROMETHEUS) ## All tests, after installing what they need
 	stack="$(BIN)/python -m dativo_ingest.stack"; \
 	{ $$stack up --dir .cache/stack && $$stack down --dir .cache/stack; } > /dev/null & \
 	recorded=$$!; $(MAKE) --no-print-directory lint; clean=$$?; wait $$recorded; exit $$clean
@@ -94,7 +95,7 @@ lock: .venv-tools/.done ## Resolve requirements anew
 	for name in requirements/taps/*.in; do $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes \
 	  --no-annotate --no-header --no-emit-index-url $$name -o $${name%.in}.txt; done
 
-taps: .venv/.dev ## Install the taps and servers that the tests of sources run, each by itself (they do it themselves too)
+taps: .venv/.dev ## Install the taps, servers and schedulers that tests run, each by itself (they do it themselves too)
 	$(BIN)/python -m tests.sources.venvs
 
 clean: ## Remove what make made, the downloads' caches excepted
@@ -105,6 +106,12 @@ clean: ## Remove what make made, the downloads' caches excepted
 	$(ROOT) apt-get update -qq || true
 	$(ROOT) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium || \
 	  echo "Chromium cannot be installed: the tests of pages will fail"
+
+# The Prometheus that the tests of metrics ask. The package is unpacked, not installed: that would start it as a service.
+$(PROMETHEUS):
+	mkdir -p .cache/prometheus
+	cd .cache/prometheus && { apt-get download -qq prometheus || { $(ROOT) apt-get update -qq; apt-get download -qq prometheus; }; } && \
+	  dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb || echo "Prometheus cannot be had: the tests of metrics will fail"
 
 .venv-tools/.done: requirements/tools.txt
 	$(PYTHON) -m venv .venv-tools

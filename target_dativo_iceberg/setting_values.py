@@ -23,7 +23,8 @@ def typed(setting: Setting, value: Any) -> Any:
         ValueError: what it must be, as the end of a sentence; never the value.
 
     """
-    found = read(setting.kind, value)
+    # YAML reads a bare `no` as false.
+    found = read(setting.kind, "no" if value is False and "no" in setting.choices else value)
     if setting.choices and found not in setting.choices:
         raise ValueError("must be one of " + ", ".join(setting.choices))
     if setting.name == "default_number":

@@ -73,7 +73,8 @@ def _told(
 def _teller(context: dg.AssetExecutionContext) -> Any:
     def said(event: Event, line: bytes) -> None:
         """Put every line of a load into the step's log, and what is wrong among the events of the run too."""
-        sys.stderr.buffer.write(line)
+        # As text: Celery puts a log in the place of standard error, and that takes no bytes.
+        sys.stderr.write(line.decode(errors="replace"))
         sys.stderr.flush()
         if event.get("level") in _SHOWN:
             level = str(event["level"]).lower()

@@ -1,19 +1,13 @@
-"""The YAML component, in a project as Dagster wants it."""
+"""The YAML component of docs/dagster.md, in a project as Dagster wants it."""
 
 from __future__ import annotations
 
 import dagster as dg
 import pytest
 
+from tests.dagster.test_pages import blocks
 from tests.dativo.project import Project
 
-DEFS = """\
-type: dativo_ingest.dagster.component.DativoJobs
-attributes:
-  jobs_folder: jobs
-  runner_config: runner.yaml
-  root: "{{ env.DATIVO_ROOT }}"
-"""
 PROJECT = '[tool.dg]\ndirectory_type = "project"\n[tool.dg.project]\nroot_module = "lake"\n'
 
 
@@ -22,7 +16,8 @@ def test_jobs_as_a_component(project: Project, monkeypatch: pytest.MonkeyPatch) 
     project.job("orders", "globex")
     schedule = {"name": "daily", "config": "jobs/acme/orders.yaml", "cron": "@daily"}
     project.write("runner.yaml", {"orchestrator": {"schedules": [schedule]}})
-    for path, text in {"pyproject.toml": PROJECT, "lake/__init__.py": "", "lake/defs/loads/defs.yaml": DEFS}.items():
+    (shown,) = blocks("dagster.md", "yaml component")
+    for path, text in {"pyproject.toml": PROJECT, "lake/__init__.py": "", "lake/defs/loads/defs.yaml": shown}.items():
         project.write(path, text)
     monkeypatch.setenv("DATIVO_ROOT", str(project.folder))
     monkeypatch.syspath_prepend(str(project.folder))

@@ -110,8 +110,8 @@ def _schedules(made: dg.Definitions) -> list[dg.ScheduleDefinition]:
 
 
 def test_times_that_are_none_have_file_and_line(twelve: Project, defs: Defs) -> None:
-    with pytest.raises(ConfigError, match=r"runner.yaml:6: cron '61 2 \* \* \*' is not taken by Dagster: write five"):
-        defs(_runner(NIGHTLY | {"cron": "61 2 * * *"}))
+    with pytest.raises(ConfigError, match=r"runner.yaml:6: cron '0 2 \* \* noday' is not taken by Dagster: write five"):
+        defs(_runner(NIGHTLY | {"cron": "0 2 * * noday"}))
     with pytest.raises(
         ConfigError, match=r"schedule 'night ly' would have the name of 'night.ly' in Dagster: rename one"
     ):

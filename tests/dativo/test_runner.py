@@ -101,6 +101,10 @@ def test_a_runner_file_without_schedules_is_good(check: Check) -> None:
                 "runner.yaml:9: schedule 'daily' is there twice: rename one",
             ],
         ),
+        (
+            _runner(DAILY | {"cron": "0 66 * * *"}),
+            ["runner.yaml:7: cron '0 66 * * *' is not right: write five fields, as '0 6 * * *'"],
+        ),
         ("a: [\n", ["runner.yaml:2: not YAML"]),
     ],
 )

@@ -18,6 +18,7 @@ from dativo_ingest.variables import Variables
 from tests.dativo.project import Project
 from tests.dativo.secrets_manager import KEY, REGION, SECRET, TOKEN, SecretsManager
 from tests.dativo.vault import ROLE, ROOT, SECRET_ID, Vault
+from tests.docs.test_snippets import blocks
 from tests.google.fixtures import google
 from tests.google.server import Google
 
@@ -350,6 +351,45 @@ def test_no_job_can_name_the_key_that_aws_is_signed_in_with_unless_it_is_allowed
 
 
 @pytest.mark.timeout(300)
+def shown(manager: str, folder: Path, **others: str) -> str:
+    """The settings of a manager as docs/orchestrator.md shows them, with others of the page's texts, as a file."""
+    (text,) = (block.text for block in blocks("orchestrator.md", "yaml") if block.text.startswith(f"# {manager}"))
+    for there, here in others.items():
+        assert there in text
+        text = text.replace(there, here)
+    file = folder / "manager.yaml"
+    file.write_text(text)
+    return str(file)
+
+
+def test_the_settings_of_the_page_for_vault(vault: Vault, tmp_path: Path) -> None:
+    vault.second["acme"] = {"api_key": "sk_live"}
+    config = shown("vault", tmp_path, **{"https://vault.example.com:8200": vault.url})
+    assert read("vault", config, VAULT_TOKEN=ROOT).values == {"api_key": "sk_live"}
+
+
+def test_the_settings_of_the_page_for_aws(aws: SecretsManager, tmp_path: Path) -> None:
+    aws.secrets = {
+        "acme/stripe_api_key": "sk_live",
+        "acme/sheets": {"AWSCURRENT": "{}", "AWSPREVIOUS": '{"a": 1}'},
+        "acme/all": '{"other": "o"}',
+    }
+    config = shown("aws", tmp_path, **{"eu-west-1": REGION, 'endpoint_url: ""': f"endpoint_url: {aws.url}"})
+    assert read("aws", config).values == {"stripe_api_key": "sk_live", "gsheets": {"a": 1}, "other": "o"}
+
+
+def test_the_settings_of_the_page_for_google(google: Google, tmp_path: Path) -> None:
+    google.secrets = {
+        "acme--stripe_api_key": [b"sk_old", b"sk_live"],
+        "acme--sheets": [b"{}", b"{}", b'{"a": 1}', b"{}"],
+        "acme--all": [b'{"other": "o"}'],
+    }
+    own = gcp(google, tmp_path)
+    file = f"credentials_file: {own['credentials_file']}\nendpoint: {google.url}"
+    config = shown("gcp", tmp_path, **{"my-project": own["project_id"], 'credentials_file: ""': file})
+    assert read("gcp", config).values == {"stripe_api_key": "sk_live", "gsheets": {"a": 1}, "other": "o"}
+
+
 @pytest.mark.usefixtures("warm_commands")
 def test_a_run_with_a_key_of_aws(project: Project, aws: SecretsManager, tmp_path: Path) -> None:
     key = hashlib.sha256(b"canary").hexdigest()

@@ -87,7 +87,6 @@ def test_a_wrong_option_would_be_seen() -> None:
     ]
 
 
-DOCUMENT = "---\nid: K-200\ntitle: Kettle\n---\nA kettle for two.\n\nvolume_l:: 1.5\n"
 CSV_TAP = {"files": [{"entity": "flights", "path": "data/flights/a.csv", "keys": ["flight_id"]}]}
 
 
@@ -102,7 +101,7 @@ CSV_TAP = {"files": [{"entity": "flights", "path": "data/flights/a.csv", "keys":
 def test_the_commands_of_a_tap_load_what_they_say(page: str, rows: dict[str, int], tmp_path: Path) -> None:
     for name, text in (
         ("data/flights/a.csv", "flight_id,seats\n1,10\n2,20\n"),
-        ("docs/products/k.md", DOCUMENT),
+        ("docs/products/k.md", blocks("sources/markdown_kv.md", "markdown")[0].text),
         ("tap.json", json.dumps(CSV_TAP)),
         ("target.json", "{}"),
     ):
@@ -112,11 +111,30 @@ def test_the_commands_of_a_tap_load_what_they_say(page: str, rows: dict[str, int
     run(script, tmp_path)
     tables = Tables(tmp_path / "warehouse")
     assert {name: len(tables.rows(name)) for name in rows} == rows
+    if page == "sources/markdown_kv.md":
+        assert "never with soap." in str(tables.rows("products"))
 
 
-def run(script: Block, folder: Path) -> str:
-    """Run a script with our commands on the path; what it prints."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+def test_the_bookmark_that_the_page_of_csv_shows(tmp_path: Path) -> None:
+    """The page cuts the digest short."""
+    (shown,) = blocks("sources/csv.md", "json")
+    ((name, bookmark),) = json.loads(shown.text)["bookmarks"]["flights"]["files"].items()
+    file = tmp_path / name
+    file.parent.mkdir(parents=True)
+    file.write_text("flight_id,day\n1,2\n2,31\n")
+    os.utime(file, ns=(bookmark["mtime_ns"], bookmark["mtime_ns"]))
+    (tmp_path / "tap.json").write_text(json.dumps(CSV_TAP))
+    said = run(Block("sh", (), "tap-csv --config tap.json", 0), tmp_path).splitlines()
+    state = json.loads([line for line in said if '"STATE"' in line][-1])["value"]
+    real = state["bookmarks"]["flights"]["files"][name]
+    assert real.pop("sha256").startswith(bookmark.pop("sha256").removesuffix("…"))
+    assert real == bookmark
+
+
+def run(script: Block, folder: Path, first: Path | None = None) -> str:
+    """Run a script with our commands on the path, behind those of a folder if there is one; what it prints."""
+    folders = [*([first] if first else []), Path(sys.executable).parent, os.environ["PATH"]]
+    path = os.pathsep.join(map(str, folders))
     command = ["bash", "-eu", "-o", "pipefail", "-c", script.text]
     done = subprocess.run(
         command, cwd=folder, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False

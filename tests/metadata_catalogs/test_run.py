@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.dativo.project import Project
+from tests.docs.test_snippets import blocks
 from tests.metadata_catalogs.openmetadata import TOKEN, OpenMetadata
 
 
@@ -45,3 +47,14 @@ def test_the_exit_code_of_a_run_is_the_loads(openmetadata: OpenMetadata, project
         ("unheard", "catalog_push_failed"),
     }
     assert TOKEN not in ended.out + ended.err
+
+
+@pytest.mark.usefixtures("warm_commands")
+def test_the_catalog_of_the_page(openmetadata: OpenMetadata, project: Project) -> None:
+    (block,) = blocks("metadata-catalogs.md", "yaml")
+    project.environment |= {"OPENMETADATA_API_URL": openmetadata.url, "OPENMETADATA_AUTH_TOKEN": TOKEN}
+    project.csv(1)
+    ended = project.run(project.job(**yaml.safe_load(block.text)))
+    assert ended.code == 0, ended.err
+    assert {"catalog_metadata_pushed", "catalog_lineage_pushed"} <= set(ended.names())
+    assert "dativo.sales.shop.orders" in openmetadata.there["tables"]

@@ -1,4 +1,4 @@
-"""Virtual environments of real taps and of servers from PyPI: one each, made by uv from requirements/taps."""
+"""Virtual environments of real taps, servers and schedulers from PyPI: one each, made by uv from requirements/taps."""
 
 from __future__ import annotations
 

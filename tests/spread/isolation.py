@@ -13,6 +13,7 @@ import struct
 import subprocess
 
 _SIOCSIFFLAGS = 0x8914
+_SIOCSIFADDR = 0x8916
 _IFF_UP = 0x1
 
 
@@ -34,3 +35,11 @@ def raise_loopback() -> None:
         raise RuntimeError(f"not isolated, there are the interfaces {', '.join(names)}")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         fcntl.ioctl(any_socket, _SIOCSIFFLAGS, struct.pack("16sH22x", b"lo", _IFF_UP))
+
+
+def give_address(address: str) -> None:
+    """Give loopback another address, that of a machine which a page names."""
+    raise_loopback()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        request = struct.pack("16sH2x4s8x", b"lo:1", socket.AF_INET, socket.inet_aton(address))
+        fcntl.ioctl(any_socket, _SIOCSIFADDR, request)

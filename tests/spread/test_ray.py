@@ -28,6 +28,15 @@ def test_a_worker_and_a_node_are_lost_and_no_row_is_then_the_head_and_it_is_said
     assert "the head is killed: exit code 1" in done.stdout
 
 
+@pytest.mark.skipif(not isolation.is_allowed(), reason="the kernel gives this user no network namespace")
+@pytest.mark.timeout(300)
+def test_the_commands_and_the_settings_of_the_page() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.spread.page"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_a_cluster_that_is_not_there_is_said_to_be(tmp_path: Path) -> None:
     with socket.socket() as kept:
         kept.bind(("127.0.0.1", 0))  # and nobody listens

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from target_dativo_iceberg.settings import parse
 from tests.readback import Tables
 from tests.spread.files import SCHEMA, batch, contract, rows, write
 from tests.target.running import Ended, Target, state
@@ -204,3 +206,7 @@ def test_a_kill_costs_nothing_but_files_that_no_snapshot_names(target: Target) -
     _run(target, target.folder, batch(*paths), state(1), spread_batches="threads")
     assert Tables(target.warehouse).sql("SELECT count(*), count(DISTINCT id) FROM {orders}") == [(240_000, 240_000)]
     assert set(left) <= set(_data_files(target))
+
+
+def test_a_bare_no_of_yaml_is_no() -> None:
+    assert parse({"spread_batches": yaml.safe_load("no")}).spread_batches == "no"

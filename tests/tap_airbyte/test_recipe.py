@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tap_adapters.source import Incremental, Source
 from tap_adapters.sources import adapt
+from tests.docs.test_snippets import blocks
 from tests.readback import Tables
 from tests.sources.pipe import Pipe
 from tests.tap_airbyte.conftest import COMMAND, ROOT
@@ -41,9 +45,24 @@ def test_a_source_of_engine_airbyte_is_read_by_its_cursor(
     assert len(records) == 30
     assert all(record.keys() == {"id", "name", "address", "updated_at"} for record in records)
     assert {one["stream"] for one in first.messages if "stream" in one} == {"users"}
+    assert form(first.state) == form(json.loads(blocks("sources/airbyte.md", "json")[0].text))
     entries = extractor.cursors.entries(first.state, "now")
     assert entries["object_users"]["cursor"] == max(record["updated_at"] for record in records)
     second = pipe.run(extractor, extractor.cursors.imported(entries), load_method="upsert")
     assert second.tap_code == 0, second.tap_log
     assert len(second.records("users")) < 30
     assert tables.sql("SELECT count(*), count(DISTINCT id), count(address) FROM {users}") == [(30, 30, 30)]
+
+
+def form(state: dict[str, Any]) -> dict[str, Any]:
+    """What a state holds but for its cursor, with Airbyte's message read as the JSON that it is."""
+    (bookmark,) = state["bookmarks"].values()
+    (text,) = bookmark.values()
+    message = json.loads(text)
+    cursor = message["stream"]["stream_state"]
+    assert datetime.fromisoformat(cursor["updated_at"]).tzinfo
+    message["stream"]["stream_state"] = sorted(cursor)
+    return {
+        **state,
+        "bookmarks": {stream: {name: message for name in one} for stream, one in state["bookmarks"].items()},
+    }
