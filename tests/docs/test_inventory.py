@@ -34,6 +34,7 @@ RUN: dict[str, tuple[Any, ...]] = {
     "maintenance.md#Maintenance": (1, "docs/test_snippets.py"),
     "nessie.md#Reading a branch": (1, "docs/test_servers.py"),
     "nessie.md#Set-up": (1, "docs/test_servers.py"),
+    "nessie.md#What the loader must be allowed": (1, "nessie/publish/test_rules_nessie.py"),
     "orchestrator.md#`dativo`: jobs, tenants, sources": (2, "dativo/test_run.py"),
     "reports-and-alerts.md#Alerts": (1, "alerts/test_alerts.py"),
     "reports-and-alerts.md#Jobs that do not run": (1, "alerts/test_alerts.py"),
@@ -63,10 +64,6 @@ NOT_RUN = {
     "local-stack.md#Local stack: Nessie and S3 without Docker": (1, INSTALLS),
     "maintenance.md#Retention": (1, "part of a contract: tests/maintain"),
     "metadata-catalogs.md#Metadata catalogs": (1, ACCOUNT),
-    "nessie.md#What the loader must be allowed": (
-        1,
-        "rules of an authenticated Nessie, which the page says were not run",
-    ),
     "observability.md#METRIC lines": (1, SHOWN),
     "observability.md#Prometheus textfile": (1, "PromQL: needs a Prometheus server"),
     "orchestrator.md#Retries": (1, "checked as part of a job"),
