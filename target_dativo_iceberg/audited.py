@@ -206,7 +206,8 @@ def _kept(
 
 def _owner(target: str, job: str) -> str:
     """Name a job in branch names: readable, and the same for no other job or tenant's branch."""
-    readable = re.sub(r"[^A-Za-z0-9_-]", "-", job)[:80]
+    # A dot stays, so that rules of access can tell `acme.x` from `acme-eu.x` by how names begin; Nessie takes no two.
+    readable = re.sub(r"[^A-Za-z0-9_.-]|\.(?=\.)", "-", job)[:80]
     return f"{readable}-{hashlib.sha256(json.dumps([target, job]).encode()).hexdigest()[:8]}"
 
 

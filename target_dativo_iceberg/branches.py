@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import requests
+
 from target_dativo_iceberg.errors import SettingsError, StoreError, UnknownOutcomeError
 from target_dativo_iceberg.nessie import (
+    Authorization,
     BearerToken,
     ClientCredentials,
     Credentials,
@@ -24,9 +27,24 @@ from target_dativo_iceberg.settings import Settings
 def client(settings: Settings) -> NessieClient:
     """Return a client of the settings' Nessie server."""
     assert settings.nessie_uri is not None
-    return NessieClient(
-        settings.nessie_uri, credentials=_credentials(settings), timeout=(3.05, float(settings.request_timeout_seconds))
-    )
+    return NessieClient(settings.nessie_uri, credentials=_credentials(settings), timeout=_timeout(settings))
+
+
+def sign_in(settings: Settings) -> Authorization:
+    """Return the same way in for calls that are not the client's: PyIceberg's."""
+    return _SignIn(_credentials(settings), _timeout(settings))
+
+
+class _SignIn(Authorization):
+    """Raises our errors, which pass through PyIceberg as they are."""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        with nessie_errors("signing in at Nessie"):
+            return super().__call__(request)
+
+
+def _timeout(settings: Settings) -> tuple[float, float]:
+    return 3.05, float(settings.request_timeout_seconds)
 
 
 def _credentials(settings: Settings) -> Credentials | None:

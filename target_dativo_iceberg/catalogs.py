@@ -24,6 +24,8 @@ from target_dativo_iceberg.store_errors import store_errors
 if TYPE_CHECKING:
     from pyiceberg.catalog.rest import RestCatalog
 
+    from target_dativo_iceberg.nessie import Authorization
+
 # A SQL catalog has two tables; the race for each may be lost once.
 _OPENINGS = 4
 # What databases say of a table that is there; PostgreSQL of one that is just being made.
@@ -55,10 +57,10 @@ def open_catalog(settings: Settings) -> Catalog:
             ) from error
 
 
-def _rest(settings: Settings, properties: Mapping[str, str]) -> Catalog:
+def _rest(settings: Settings, properties: Mapping[str, str], sign_in: Authorization | None = None) -> Catalog:
     from target_dativo_iceberg.rest_catalog import TimedRestCatalog  # noqa: PLC0415 - a fifth of a second
 
-    return TimedRestCatalog(settings.catalog_name, settings.request_timeout_seconds, **properties)
+    return TimedRestCatalog(settings.catalog_name, settings.request_timeout_seconds, sign_in, **properties)
 
 
 def is_rest(catalog: Catalog) -> TypeGuard[RestCatalog]:
@@ -94,9 +96,11 @@ def open_branch(settings: Settings, branch: str) -> Catalog:
         StoreError: the server did not answer.
 
     """
+    from target_dativo_iceberg.branches import sign_in  # noqa: PLC0415 - only for Nessie
+
     with store_errors("opening the Nessie catalog"):
         try:
-            return _rest(settings, catalog_properties(settings, branch))
+            return _rest(settings, catalog_properties(settings, branch), sign_in(settings))
         except ServerError as error:
             raise SettingsError(
                 "the Nessie server does not know the warehouse",
@@ -140,13 +144,6 @@ def _nessie_properties(settings: Settings, branch: str) -> dict[str, str]:
     named = settings.nessie_warehouse or (settings.warehouse if settings.warehouse != DEFAULT_WAREHOUSE else None)
     if named:
         found["warehouse"] = named
-    if settings.nessie_token:
-        found["token"] = settings.nessie_token
-    elif settings.nessie_oauth_client_id:
-        found["credential"] = f"{settings.nessie_oauth_client_id}:{settings.nessie_oauth_client_secret}"
-        found["oauth2-server-uri"] = settings.nessie_oauth_token_uri or ""
-        if settings.nessie_oauth_scope:
-            found["scope"] = settings.nessie_oauth_scope
     return found
 
 

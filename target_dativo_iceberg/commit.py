@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from target_dativo_iceberg import log
 from target_dativo_iceberg.catalogs import is_rest
-from target_dativo_iceberg.errors import ConflictError, StoreError, UnknownOutcomeError
+from target_dativo_iceberg.errors import ConflictError, StoreError, StoreRefusedError, UnknownOutcomeError
 from target_dativo_iceberg.history import with_history, without_history
 from target_dativo_iceberg.store_errors import store_errors
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 _UNSUPPORTED = (404, 405, 501)
+_FORBIDDEN = (401, 403)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +165,9 @@ def _commit_rest(catalog: RestCatalog, prepared: Sequence[Prepared], properties:
             f"publishing failed: the catalog answered {answer.status_code}", "check the catalog, then run again"
         )
     elif answer.status_code >= 400:
-        raise StoreError(
-            f"publishing failed: the catalog refused ({answer.status_code})", "check its URI, branch and permissions"
+        raise (StoreRefusedError if answer.status_code in _FORBIDDEN else StoreError)(
+            f"publishing failed: the catalog refused ({answer.status_code})",
+            "check its URI, branch and credentials, and what they may do",
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import requests
 from pyiceberg.catalog.rest import RestCatalog, TableResponse
@@ -18,6 +18,9 @@ from urllib3.response import BaseHTTPResponse
 from urllib3.util.retry import Retry
 
 from target_dativo_iceberg.ambient_keys import store_properties
+
+if TYPE_CHECKING:
+    from target_dativo_iceberg.nessie import Authorization
 
 _CONNECT_SECONDS = 3.05
 _RETRIES = 3
@@ -64,18 +67,33 @@ class _TimedAdapter(HTTPAdapter):
         return super().send(request, *args, **options)
 
 
+def _told_as_refusal(response: requests.Response, **_: Any) -> None:
+    """Make a 403 of what Nessie's rules do not allow: it answers 500, which would mean that it may have been done."""
+    if response.status_code == 500 and _type_of_error(response) == "AccessCheckException":
+        response.status_code = 403
+
+
+def _type_of_error(response: requests.Response) -> object:
+    try:
+        return response.json()["error"]["type"]
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
 class TimedRestCatalog(RestCatalog):
     """PyIceberg's REST catalog, with a time limit on every call and always with Arrow's file systems.
 
     Args:
         name: of the catalog.
         seconds: longest wait for an answer.
+        sign_in: used instead of PyIceberg's, which has no time limit and asks for the scope `catalog` by itself.
         properties: PyIceberg's.
 
     """
 
-    def __init__(self, name: str, seconds: int, **properties: str) -> None:
+    def __init__(self, name: str, seconds: int, sign_in: Authorization | None = None, **properties: str) -> None:
         self._seconds = seconds
+        self._sign_in = sign_in
         self._named = dict(properties)
         super().__init__(name, **properties)
 
@@ -84,7 +102,17 @@ class TimedRestCatalog(RestCatalog):
         session = super()._create_session()
         for scheme in ("http://", "https://"):
             session.mount(scheme, _TimedAdapter(self._seconds))
+        session.hooks["response"].append(_told_as_refusal)
+        if self._sign_in is not None:
+            session.auth = self._sign_in
         return session
+
+    def _refresh_token(self) -> None:
+        # PyIceberg calls it before it sends a request again that was answered 401.
+        if self._sign_in is None:
+            super()._refresh_token()
+        else:
+            self._sign_in.forget()
 
     def _response_to_staged_table(
         self, identifier_tuple: tuple[str, ...], table_response: TableResponse

@@ -52,7 +52,7 @@ class store_errors:
             lasts = isinstance(error, (BadRequestError, ForbiddenError, UnauthorizedError))
             raise (StoreRefusedError if lasts else StoreError)(
                 f"{self._doing} failed: the catalog refused ({type(error).__name__})",
-                "check its URI, branch, warehouse and credentials",
+                "check its URI, branch, warehouse and credentials, and what they may do",
             ) from error
         if isinstance(error, OSError):
             raise refusal(self._doing, error) from error

@@ -10,7 +10,7 @@ from target_dativo_iceberg.nessie.answers import (
     ReferenceMetadata,
     TableContent,
 )
-from target_dativo_iceberg.nessie.auth import BearerToken, ClientCredentials, Credentials
+from target_dativo_iceberg.nessie.auth import Authorization, BearerToken, ClientCredentials, Credentials
 from target_dativo_iceberg.nessie.client import NessieClient
 from target_dativo_iceberg.nessie.errors import (
     Conflict,
@@ -32,6 +32,7 @@ from target_dativo_iceberg.nessie.names import (
 )
 
 __all__ = [
+    "Authorization",
     "BearerToken",
     "ClientCredentials",
     "Commit",

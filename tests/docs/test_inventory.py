@@ -35,6 +35,7 @@ RUN: dict[str, tuple[Any, ...]] = {
     "metadata-catalogs.md#Metadata catalogs": (1, "metadata_catalogs/test_run.py"),
     "nessie.md#Reading a branch": (1, "docs/test_servers.py"),
     "nessie.md#Set-up": (1, "docs/test_servers.py"),
+    "nessie.md#What the loader must be allowed": (1, "nessie/publish/test_rules_nessie.py"),
     "observability.md#METRIC lines": (1, "docs/test_observability.py"),
     "observability.md#Prometheus textfile": (1, "docs/test_observability.py"),
     "orchestrator.md#`dativo`: jobs, tenants, sources": (2, "dativo/test_run.py"),
@@ -73,10 +74,6 @@ NOT_RUN = {
     "dagster.md#Dagster": (1, f"{INSTALLS}; `dativo start` is run by tests/dagster/test_night.py"),
     "dagster.md#One tenant, one load at a time": (1, "checked by Dagster's own reader of dagster.yaml"),
     "local-stack.md#Local stack: Nessie and S3 without Docker": (1, INSTALLS),
-    "nessie.md#What the loader must be allowed": (
-        1,
-        "rules of an authenticated Nessie, which the page says were not run",
-    ),
     "orchestrator.md#Retries": (
         1,
         "checked as part of a job; its pauses are long, shorter ones are run by tests/dativo/test_run.py",
