@@ -19,7 +19,7 @@ from target_dativo_iceberg.batch import read_arrow
 from target_dativo_iceberg.contract.layout import plain
 from target_dativo_iceberg.contract.values.octets import is_ascii
 from target_dativo_iceberg.errors import InputError
-from target_dativo_iceberg.piece_sizes import BUFFER_BYTES, rows_of
+from target_dativo_iceberg.piece_sizes import BUFFER_BYTES, SEEN_BYTES, rows_of
 
 if TYPE_CHECKING:
     import os
@@ -89,7 +89,7 @@ class Candidate:
             buffer_size=BUFFER_BYTES,
         ) as file:
             for group in range(file.num_row_groups):
-                step = rows_of(self.path, self.metadata, group)
+                step = rows_of(self.path, self.metadata, group, SEEN_BYTES)
                 for batch in file.iter_batches(step, row_groups=[group], use_threads=False):
                     _validate(batch)
                     yield row, Piece(self, group, batch)

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _MOST_ROWS = 131_072
-_MOST_BYTES = 8 << 20
+# Of rows that are written: they wait for others, and are copied on the way.
+_WRITTEN_BYTES = 8 << 20
+# Of rows that are only looked at, since their file is adopted.
+SEEN_BYTES = 16 << 20
 # Of a piece in which each row has the longest text that it may have.
 _UTMOST_BYTES = 64 << 20
 # Taken for a value at least: nulls take less in a file.
@@ -24,18 +27,19 @@ _TEXT = "BYTE_ARRAY"
 BUFFER_BYTES = 64 << 10
 
 
-def rows_in(rows: int, nbytes: int) -> int:
-    """Return how many rows are a piece, where so many rows take so many bytes."""
-    return max(1, min(_MOST_ROWS, _MOST_BYTES * rows // max(1, nbytes))) if rows else _MOST_ROWS
+def rows_in(rows: int, nbytes: int, most: int = _WRITTEN_BYTES) -> int:
+    """Return how many rows are a piece of at most some bytes, where so many rows take so many bytes."""
+    return max(1, min(_MOST_ROWS, most * rows // max(1, nbytes))) if rows else _MOST_ROWS
 
 
-def rows_of(path: Path, metadata: pq.FileMetaData, number: int) -> int:
+def rows_of(path: Path, metadata: pq.FileMetaData, number: int, most: int = _WRITTEN_BYTES) -> int:
     """Return how many rows of a row group are a piece.
 
     Args:
         path: of the Parquet file.
         metadata: its footer.
         number: of the row group.
+        most: bytes of a piece.
 
     Raises:
         OSError: it cannot be read.
@@ -46,13 +50,14 @@ def rows_of(path: Path, metadata: pq.FileMetaData, number: int) -> int:
     nbytes, longest = 0, 1
     for index in range(group.num_columns):
         chunk = group.column(index)
-        nbytes += max(chunk.total_uncompressed_size, _VALUE_BYTES * group.num_rows)
+        size = max(chunk.total_uncompressed_size, _VALUE_BYTES * group.num_rows)
         if chunk.physical_type == _TEXT and chunk.has_dictionary_page:
             # Texts that repeat stand in the file once; in memory each takes its place.
             lengths = pc.binary_length(_dictionary(path, metadata, number, chunk.path_in_schema))
-            nbytes += int((pc.mean(lengths).as_py() or 0) * chunk.num_values)
+            size += int((pc.mean(lengths).as_py() or 0) * chunk.num_values)
             longest = max(longest, pc.max(lengths).as_py() or 0)
-    return max(1, min(rows_in(group.num_rows, nbytes), _UTMOST_BYTES // longest))
+        nbytes += size
+    return max(1, min(rows_in(group.num_rows, nbytes, most), _UTMOST_BYTES // longest))
 
 
 def spans(path: Path, metadata: pq.FileMetaData) -> Iterator[tuple[list[int], int]]:
