@@ -81,7 +81,7 @@ def test_twelve_jobs_of_three_tenants_over_eight_sources(
         ["initech", "budget", "success", "2", "2", "0"],
         ["initech", "invoices", "success", "2", "2", "0"],
         ["-", "notes", "failure", "0", "0", "0"],
-        ["initech", "orders", "failure", "0", "0", "0"],
+        ["initech", "orders", "failure", "2", "0", "0"],
     ]
     assert f"{folder.jobs}/initech/notes.yaml:" in first.out
     assert "key 'retry_confg' is unknown: did you mean 'retry_config'?" in first.out
