@@ -89,7 +89,7 @@ class Candidate:
             buffer_size=BUFFER_BYTES,
         ) as file:
             for group in range(file.num_row_groups):
-                step = rows_of(self.path, self.metadata, group, SEEN_BYTES)
+                step = rows_of(self.path, self.metadata, group, SEEN_BYTES, self.repeating)
                 for batch in file.iter_batches(step, row_groups=[group], use_threads=False):
                     _validate(batch)
                     yield row, Piece(self, group, batch)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from target_dativo_iceberg import log
 from target_dativo_iceberg.adoption import Candidate, UnfitError
 from target_dativo_iceberg.contract.model import Kind, Type
 from target_dativo_iceberg.contract.values.arrow import arrow_type
+from target_dativo_iceberg.piece_sizes import text_lengths
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +28,7 @@ _CODECS = {"ZSTD", "SNAPPY", "GZIP", "LZ4", "LZ4_RAW"}
 # What every reader of Iceberg tables knows; the vectorised ones among them know no others.
 _ENCODINGS = {"PLAIN", "PLAIN_DICTIONARY", "RLE", "RLE_DICTIONARY", "BIT_PACKED"}
 _INDEX_BYTES = 3
+_SHORT_BYTES = 64
 _MIB = 1 << 20
 
 
@@ -77,13 +80,14 @@ def _candidate(path: Path, stream: Stream) -> Candidate:
         schema, metadata = file.schema_arrow, file.metadata
     _check_columns(schema, stream)
     _check_groups(metadata, compressed=stream.settings.compression != "none")
-    return Candidate(path, stat, metadata, stream.batch_plan, _repeating(schema, metadata, stream))
+    return Candidate(path, stat, metadata, stream.batch_plan, _repeating(path, schema, metadata, stream))
 
 
-def _repeating(schema: pa.Schema, metadata: pq.FileMetaData, stream: Stream) -> list[str]:
+def _repeating(path: Path, schema: pa.Schema, metadata: pq.FileMetaData, stream: Stream) -> list[str]:
     """Return the text columns that are checked by their dictionaries: each value once.
 
-    A column that is looked at in order, as a key or by an aggregate check, is not among them.
+    A column that is looked at in order, as a key or by an aggregate check, is not among them, nor one with long texts,
+    which would take much memory if they had to be written after all.
     """
     if stream.ordered.measures:
         return []
@@ -95,6 +99,7 @@ def _repeating(schema: pa.Schema, metadata: pq.FileMetaData, stream: Stream) -> 
         if kinds[name] is Kind.STRING
         and name not in stream.ordered.key_columns
         and all(_has_dictionary(group.column(index)) for group in groups)
+        and (pc.max(text_lengths(path, metadata, 0, name)).as_py() or 0) <= _SHORT_BYTES
     ]
 
 

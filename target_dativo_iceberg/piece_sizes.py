@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -32,7 +32,9 @@ def rows_in(rows: int, nbytes: int, most: int = _WRITTEN_BYTES) -> int:
     return max(1, min(_MOST_ROWS, most * rows // max(1, nbytes))) if rows else _MOST_ROWS
 
 
-def rows_of(path: Path, metadata: pq.FileMetaData, number: int, most: int = _WRITTEN_BYTES) -> int:
+def rows_of(
+    path: Path, metadata: pq.FileMetaData, number: int, most: int = _WRITTEN_BYTES, short: Collection[str] = ()
+) -> int:
     """Return how many rows of a row group are a piece.
 
     Args:
@@ -40,6 +42,7 @@ def rows_of(path: Path, metadata: pq.FileMetaData, number: int, most: int = _WRI
         metadata: its footer.
         number: of the row group.
         most: bytes of a piece.
+        short: columns that are read with their dictionaries, whose texts are known to be short.
 
     Raises:
         OSError: it cannot be read.
@@ -51,9 +54,9 @@ def rows_of(path: Path, metadata: pq.FileMetaData, number: int, most: int = _WRI
     for index in range(group.num_columns):
         chunk = group.column(index)
         size = max(chunk.total_uncompressed_size, _VALUE_BYTES * group.num_rows)
-        if chunk.physical_type == _TEXT and chunk.has_dictionary_page:
+        if chunk.physical_type == _TEXT and chunk.has_dictionary_page and chunk.path_in_schema not in short:
             # Texts that repeat stand in the file once; in memory each takes its place.
-            lengths = pc.binary_length(_dictionary(path, metadata, number, chunk.path_in_schema))
+            lengths = text_lengths(path, metadata, number, chunk.path_in_schema)
             size += int((pc.mean(lengths).as_py() or 0) * chunk.num_values)
             longest = max(longest, pc.max(lengths).as_py() or 0)
         nbytes += size
@@ -80,12 +83,24 @@ def spans(path: Path, metadata: pq.FileMetaData) -> Iterator[tuple[list[int], in
         yield numbers, min(sizes[number] for number in numbers)
 
 
-def _dictionary(path: Path, metadata: pq.FileMetaData, group: int, column: str) -> pa.Array:
-    """Return the texts of a column that a row group has in its dictionary."""
+def text_lengths(path: Path, metadata: pq.FileMetaData, group: int, column: str) -> pa.Int32Array:
+    """Return the lengths, in bytes, of the texts that a row group has in a column's dictionary.
+
+    Args:
+        path: of the Parquet file.
+        metadata: its footer.
+        group: number of the row group.
+        column: names of the members that lead to it, with dots between them.
+
+    Raises:
+        OSError: it cannot be read.
+        pa.ArrowException: nor decoded.
+
+    """
     options = {"metadata": metadata, "pre_buffer": False, "buffer_size": BUFFER_BYTES}
     with pq.ParquetFile(path, read_dictionary=[column], **options) as file:
         batches = list(itertools.islice(file.iter_batches(1, [group], [column], use_threads=False), 1))
     found = batches[0].column(0) if batches else pa.array([], pa.binary())
     while pa.types.is_nested(found.type):
         found = found.field(0) if pa.types.is_struct(found.type) else found.values
-    return found.dictionary if pa.types.is_dictionary(found.type) else found
+    return pc.binary_length(found.dictionary if pa.types.is_dictionary(found.type) else found)

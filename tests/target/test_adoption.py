@@ -218,6 +218,15 @@ def test_a_footer_that_lies_is_not_believed(target: Target, tables: Tables) -> N
     assert tables.sql("SELECT count(*) FROM {a} WHERE id = 5") == [(1,)]
 
 
+def test_a_file_whose_texts_repeat_and_are_long_is_adopted(target: Target, tables: Tables) -> None:
+    path = target.folder / "one.parquet"
+    long = pa.array(["a" * 300, "b" * 300, None]).take(pa.array([n % 3 for n in range(ROWS)]))
+    pq.write_table(_replaced("k", lambda _: long), path)
+    load_files(target, path)
+    assert are_adopted(target, path)
+    assert tables.sql("SELECT count(k), min(k), max(k) FROM {a}") == [(ROWS // 3 * 2 + 1, "a" * 300, "b" * 300)]
+
+
 def test_a_file_with_half_a_character_is_refused_and_one_with_whole_ones_is_not(target: Target) -> None:
     path, whole = target.folder / "half.parquet", target.folder / "whole.parquet"
     text = _replaced("s", lambda column: pc.fill_null(column, "é"))
