@@ -132,7 +132,7 @@ def _fits(type_: pa.DataType, wanted: Type) -> bool:
 
 def _check_groups(metadata: pq.FileMetaData, *, compressed: bool) -> None:
     groups = metadata.num_row_groups
-    if metadata.num_rows < _LEAST_ROWS * groups:
+    if groups == 0 or metadata.num_rows < _LEAST_ROWS * groups:
         raise UnfitError("its row groups are small")
     for number in range(groups):
         group = metadata.row_group(number)

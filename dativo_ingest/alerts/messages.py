@@ -94,7 +94,7 @@ def _lines(told: Told) -> list[str]:
         return [f"{run.id}: no success since {told.since}. See: dativo report {run.tenant}/{run.job}"]
     totals = run.target.totals
     lines = [f"{run.id} {_TITLES[told.kind]}" + (f": {run.cause}: {run.error}" if run.error else "")]
-    lost = run.target.dropped_records
+    lost = run.target.unpublished_records
     read = counted(totals.records + lost, "record")
     counts = f"{read} read, {totals.good:,} good, {totals.quarantined:,} in quarantine"
     away = f" ({share(totals.quarantined, totals.records)})" if totals.quarantined else ""

@@ -118,7 +118,7 @@ class TargetRun(msgspec.Struct, frozen=True):
     unpublished: list[Unpublished] = []
 
     @property
-    def dropped_records(self) -> int:
+    def unpublished_records(self) -> int:
         """Records that were judged and not published, since the run failed."""
         return sum(one.records for one in self.unpublished)
 
