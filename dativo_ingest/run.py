@@ -72,7 +72,7 @@ def run_job(ready: Ready, around: Surroundings, events: Events) -> dict[str, Any
     about = {"call_id": around.call_id, "path": str(ready.file.document.path)}
     report = about | _report(ready, attempt, run_id, around.number or tries, started, time.monotonic() - began)
     report["retry_in_seconds"] = _next_try(ready, around, attempt)
-    report["tried_again"] = _comes_again(ready, around, report)
+    report["tried_again"] = comes_again(around, report, own=ready.job.retry_config is not None)
     _keep(report, ready, attempt, events)
     if attempt.code < exit_codes.FAILURE:
         push(ready, attempt.report, around.environment, around.stop, events)
@@ -172,11 +172,18 @@ def _next_try(ready: Ready, around: Surroundings, attempt: Attempt) -> float | N
     return delay_seconds(config, number)
 
 
-def _comes_again(ready: Ready, around: Surroundings, report: Mapping[str, Any]) -> bool:
-    """Whether a scheduler tries a run again."""
-    if around.number is None or ready.job.retry_config is not None:
-        return report["retry_in_seconds"] is not None
-    more = around.number < around.tries
+def comes_again(around: Surroundings, report: Mapping[str, Any], *, own: bool) -> bool:
+    """Whether a scheduler tries a run again.
+
+    Args:
+        around: says which try this was, and of how many.
+        report: of the run.
+        own: whether the job has a `retry_config`, which alone decides then.
+
+    """
+    if own:
+        return report.get("retry_in_seconds") is not None
+    more = around.number is not None and around.number < around.tries
     return more and report["exit_code"] >= exit_codes.FAILURE and exit_codes.may_pass(report)
 
 

@@ -25,7 +25,7 @@ from dativo_ingest.commands.common import (
 )
 from dativo_ingest.errors import ConfigError, unforeseen
 from dativo_ingest.events import Events
-from dativo_ingest.run import Surroundings, run_job
+from dativo_ingest.run import Surroundings, comes_again, run_job
 from dativo_ingest.runner import read_runner
 from dativo_ingest.startup import Options, Prepared, start
 
@@ -84,7 +84,7 @@ def _run(arguments: argparse.Namespace, options: Options, events: Events, stoppe
         reports = list(pool.map(lambda one: _one(one, around), prepared))
     code = exit_codes.worst(report["exit_code"] for report in reports)
     # Who is told of failures is told of the last try.
-    last = [(one, r) for one, r in zip(prepared, reports, strict=True) if not r.get("tried_again")]
+    last = [(one, r) for one, r in zip(prepared, reports, strict=True) if not r["tried_again"]]
     tell_of_runs(last, around.call_id, events)
     if arguments.json:
         print_json({"exit_code": code, "call_id": around.call_id, "jobs": reports}, events)
@@ -113,11 +113,13 @@ def _one(one: Prepared, around: Surroundings) -> Report:
             one = replace(one, error=fault)
             one.events.error("job_error", str(fault), cause=fault.code, retryable=fault.retryable)
     report = _not_run(one)
+    own = one.ready is not None and one.ready.job.retry_config is not None
+    report["tried_again"] = comes_again(around, report, own=own)
     telemetry.tell(report, around.environment, one.events)
     return report
 
 
-def _not_run(one: Prepared) -> Report:
+def _not_run(one: Prepared) -> dict[str, Any]:
     problems = one.error.problems if isinstance(one.error, ConfigError) else ()
     return {
         "job": one.file.name if one.file else one.path.stem,

@@ -104,6 +104,17 @@ def test_a_failure_that_nobody_was_told_of_is_not_told_as_mended(
     assert receiver.taken == []
 
 
+def test_a_fault_of_ours_is_told_at_the_last_try_too(
+    project: Project, dativo: Dativo, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dativo_ingest.commands.run.run_job", lambda *_: 1 / 0)
+    file = runner(project, f"json://{receiver.place}/own")
+    words = ("run", "--config", project.job(), "--alerts", file, "--tries", "2")
+    for number, told in (("1", []), ("2", ["/own"])):
+        assert dativo(*words, "--try", number)[0] == 2
+        assert receiver.paths() == told
+
+
 def test_the_line_of_the_crontab(project: Project, monkeypatch: pytest.MonkeyPatch, receiver: Receiver) -> None:
     """At times that Dagster's reader of them takes, what stands behind them as the shell would split it."""
     text = (ROOT / "docs/reports-and-alerts.md").read_text().partition("### Jobs that do not run")[2]
