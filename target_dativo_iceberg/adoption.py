@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from target_dativo_iceberg.batch import read_arrow
 from target_dativo_iceberg.contract.layout import plain
-from target_dativo_iceberg.contract.values.octets import is_ascii
+from target_dativo_iceberg.contract.values.octets import is_utf8
 from target_dativo_iceberg.errors import InputError
 from target_dativo_iceberg.piece_sizes import BUFFER_BYTES, SEEN_BYTES, rows_of
 
@@ -79,7 +79,7 @@ class Candidate:
     _nulls: list[tuple[int, list[int]]] = field(default_factory=list)
 
     def pieces(self) -> Iterator[tuple[int, Piece]]:
-        """Read the file: yield the number of each piece's first row, and the piece."""
+        """Read the file: yield the number of each piece's first row, and the piece, whose values are not looked at."""
         row = 1
         with pq.ParquetFile(
             self.path,
@@ -91,7 +91,6 @@ class Candidate:
             for group in range(file.num_row_groups):
                 step = rows_of(self.path, self.metadata, group, SEEN_BYTES, self.repeating)
                 for batch in file.iter_batches(step, row_groups=[group], use_threads=False):
-                    _validate(batch)
                     yield row, Piece(self, group, batch)
                     row += batch.num_rows
 
@@ -209,15 +208,18 @@ def place(
     add(staged.accepted if file is None else file.written(staged.accepted))
 
 
-def _validate(batch: pa.RecordBatch) -> None:
+def validate(batch: pa.RecordBatch) -> None:
     """Refuse what a writer may have put into a file, half a character among others; Arrow's reader made the offsets.
+
+    Args:
+        batch: rows of a piece, as they were read.
 
     Raises:
         pa.ArrowInvalid: values are not of their types.
 
     """
     for column in batch.columns:
-        if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)) or not is_ascii(column):
+        if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)) or not is_utf8(column):
             column.validate(full=True)
 
 

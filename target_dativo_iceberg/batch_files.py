@@ -55,9 +55,19 @@ def pieces(
             else:
                 yield from ((path.name, row, piece) for row, piece in found.pieces())
         except (OSError, pa.ArrowException, EOFError, zlib.error) as error:
-            raise InputError(
-                f"BATCH file {path.name} cannot be read as {message.format} ({type(error).__name__})", "mend the tap"
-            ) from error
+            raise unreadable(path.name, message.format, error) from error
+
+
+def unreadable(name: str, form: str, error: Exception) -> InputError:
+    """Return what is raised for a file that is not what its encoding says.
+
+    Args:
+        name: of the file.
+        form: its format.
+        error: what says so.
+
+    """
+    return InputError(f"BATCH file {name} cannot be read as {form} ({type(error).__name__})", "mend the tap")
 
 
 def allowed(uri: str, roots: Sequence[Path]) -> Path:

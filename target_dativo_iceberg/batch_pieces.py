@@ -5,15 +5,16 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from target_dativo_iceberg.adoption import Piece
+import pyarrow as pa
+
+from target_dativo_iceberg.adoption import Piece, validate
 from target_dativo_iceberg.batch import read_exactly
+from target_dativo_iceberg.batch_files import unreadable
 from target_dativo_iceberg.messages import Records
 from target_dativo_iceberg.stage import Source, Staged, stage, stage_arrow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import pyarrow as pa
 
     from target_dativo_iceberg.adoption import Candidate
     from target_dativo_iceberg.batch import Plan
@@ -52,7 +53,16 @@ def file_of(piece: Records | pa.RecordBatch | Piece) -> Candidate | None:
 def _stage_piece(
     plan: Plan, judge: Judge, piece: Piece, first_row: int, name: str, privacy: Privacy, *, seals: bool
 ) -> Staged:
-    """Stage rows of a file that may be adopted: as a whole if they are what they should be, else like any others."""
+    """Stage rows of a file that may be adopted: as a whole if they are what they should be, else like any others.
+
+    Raises:
+        InputError: values are not of their types.
+
+    """
+    try:
+        validate(piece.batch)
+    except pa.ArrowInvalid as error:
+        raise unreadable(name, "parquet", error) from error
     piece.of.compare(piece.group, piece.batch)
     rows = read_exactly(plan, piece.batch)
     if rows is not None and judge.passes(rows):

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from target_dativo_iceberg.contract.rules.run_patterns import runs_of
 from target_dativo_iceberg.contract.values.octets import octets
 
 _NEWLINE = 10
@@ -84,7 +85,7 @@ def mismatches(pattern: str) -> Callable[[pa.Array], pa.BooleanArray]:
         pattern: in RE2's spelling, searched for.
 
     """
-    lines = line_pattern(pattern)
+    lines, runs = line_pattern(pattern), runs_of(pattern)
 
     def each(column: pa.Array) -> pa.BooleanArray:
         return pc.invert(pc.match_substring_regex(column, pattern))
@@ -95,6 +96,8 @@ def mismatches(pattern: str) -> Callable[[pa.Array], pa.BooleanArray]:
         if column.null_count:
             valid = column.is_valid()
             return pc.replace_with_mask(_none_of(column), valid, test(column.filter(valid)))
+        if len(column) >= _TOGETHER and runs is not None and runs.all_match(column):
+            return _none_of(column)
         found = None if lines is None else _found_together(column, lines)
         if found is None:
             return each(column)
