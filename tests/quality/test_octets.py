@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from target_dativo_iceberg.contract.values.octets import is_ascii, is_utf8, octets
+from target_dativo_iceberg.contract.values.octets import is_ascii, is_utf8, longest, octets
 
 _TEXTS = st.lists(st.one_of(st.none(), st.text("ab é\x00\x7f\x80", max_size=4)), max_size=20)
 
@@ -17,6 +17,7 @@ def test_the_bytes_of_a_part_of_a_column(texts: list[str | None], start: int, le
     expected = b"".join((text or "").encode() for text in texts[start : start + length])
     assert bytes(octets(column).to_pylist()) == expected
     assert is_ascii(column) is expected.isascii()
+    assert longest(column) == max((len((text or "").encode()) for text in texts[start : start + length]), default=0)
 
 
 @pytest.mark.parametrize("kind", [pa.string(), pa.large_binary()])

@@ -14,6 +14,7 @@ from target_dativo_iceberg.contract.layout import elements, rows_mask
 from target_dativo_iceberg.contract.model import Kind, Rule, RuleKind, Type
 from target_dativo_iceberg.contract.rules.line_patterns import mismatches
 from target_dativo_iceberg.contract.values.arrow import arrow_type
+from target_dativo_iceberg.contract.values.octets import longest
 from target_dativo_iceberg.errors import ContractError
 
 # A mask of the values that break a rule, given the column. Null values pass every rule but `required`.
@@ -222,8 +223,7 @@ def _longest(argument: Any, type_: Type) -> Test:
     longer, limit = _sized(pc.greater, _length)(argument, type_), int(argument)
 
     def test(column: pa.Array) -> pa.Array:
-        most = pc.max(pc.binary_length(column)).as_py()
-        return pa.repeat(pa.scalar(value=False), len(column)) if most is None or most <= limit else longer(column)
+        return pa.repeat(pa.scalar(value=False), len(column)) if longest(column) <= limit else longer(column)
 
     return test
 

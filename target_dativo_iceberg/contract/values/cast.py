@@ -246,7 +246,7 @@ def _uuid(array: pa.Array, _: Type) -> Cast:
 
 def _bytes(array: pa.Array, type_: Type) -> Cast:
     if _is_text(array):
-        values, unsure = cast_text.octets(array, type_.encoding)
+        values, unsure = cast_text.encoded(array, type_.encoding)
     else:
         refuse(not (pa.types.is_binary(array.type) or pa.types.is_fixed_size_binary(array.type)))
         values, unsure = array.cast(pa.binary()), None

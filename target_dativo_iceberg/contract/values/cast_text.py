@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from target_dativo_iceberg.contract.values.masks import Cast, flagged
+from target_dativo_iceberg.contract.values.octets import longest, octets
 
 # The bytes `-`, `.`, `/` and digits. Of these alone Arrow makes a number only if it is written as JSON writes one,
 # or lacks digits on one side of its point, which `coerce` allows as well.
@@ -56,18 +57,14 @@ def _numbers(array: pa.Array, pattern: str, target: pa.DataType) -> Cast:
 
 
 def _is_plain(array: pa.Array) -> bool:
-    low, high = pc.min_max(bytes_of(array)).as_py().values()
-    longest = pc.max(pc.binary_length(array)).as_py()
-    return low is None or (low >= _PLAIN[0] and high <= _PLAIN[1] and longest <= _LONGEST)
+    low, high = pc.min_max(octets(array)).as_py().values()
+    return low is None or (low >= _PLAIN[0] and high <= _PLAIN[1] and longest(array) <= _LONGEST)
 
 
-def bytes_of(array: pa.Array) -> pa.Array:
-    """Return all bytes of a text or binary array, as numbers, without a copy."""
-    offsets = pa.Array.from_buffers(pa.int32(), len(array) + 1, [None, array.buffers()[1]], offset=array.offset)
-    start, stop = offsets[0].as_py(), offsets[len(array)].as_py()
-    if start == stop:
-        return pa.array([], pa.uint8())
-    return pa.Array.from_buffers(pa.uint8(), stop - start, [None, array.buffers()[2].slice(start, stop - start)])
+def _buffer(array: pa.Array) -> pa.Buffer:
+    """Return all bytes of a text or binary array without a copy."""
+    found = octets(array)
+    return found.buffers()[1].slice(found.offset, len(found)) if len(found) else pa.py_buffer(b"")
 
 
 def integers(array: pa.Array) -> Cast:
@@ -161,10 +158,10 @@ def _uuids(array: pa.Array) -> pa.Array:
 
 
 def _unhexed(array: pa.Array) -> pa.Buffer:
-    return pa.py_buffer(binascii.unhexlify(bytes_of(array).buffers()[1]))
+    return pa.py_buffer(binascii.unhexlify(_buffer(array)))
 
 
-def octets(array: pa.Array, encoding: str) -> Cast:
+def encoded(array: pa.Array, encoding: str) -> Cast:
     """Read bytes from their text."""
     if encoding == "utf8":
         return array.cast(pa.binary()), None
@@ -180,7 +177,7 @@ def _of_base64(array: pa.Array) -> pa.Array:
     """Decode all values in one go: with letters in place of the padding they follow each other without a gap."""
     texts = pc.fill_null(array, "")
     padded = pc.count_substring(texts, "=")
-    letters = bytes_of(pc.replace_substring(texts, "=", "A")).buffers()[1]
+    letters = _buffer(pc.replace_substring(texts, "=", "A"))
     sizes = pc.multiply(pc.divide(pc.binary_length(texts), 4), 3)
     values = _binary(pa.py_buffer(binascii.a2b_base64(letters)), sizes, array)
     for pad in (1, 2):
