@@ -248,8 +248,9 @@ def _has_decimals(wire: pa.DataType) -> bool:
 
 
 def _is_utf8(lines: pa.BinaryArray) -> bool:
+    """Whether lines are UTF-8: looked at as one, since no character goes on past the newline that ends a line."""
     try:
-        lines.cast(pa.string())
+        _as_one(lines).cast(pa.string())
     except pa.ArrowInvalid:
         return False
     return True

@@ -71,6 +71,18 @@ def test_a_short_burst_of_failed_reads_is_sat_out(landing: Landing, path: str, f
     assert proxy.struck == 2
 
 
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_commit_that_is_not_allowed_is_not_tried_again(landing: Landing, status: int) -> None:
+    refusing = first(1000, "POST", "/transactions/commit", Fault(forward=False, status=status))
+    with proxying(landing.stack.nessie_uri, refusing) as proxy:
+        ended = landing.run(LINES, nessie_uri=proxy.uri)
+    assert (ended.code, ended.out, landing.tables(), proxy.struck) == (1, b"", {}, 1)
+    assert ended.errors == [
+        f"store_refused: publishing failed: the catalog refused ({status}): "
+        "check its URI, branch and credentials, and what they may do (retryable: no)"
+    ]
+
+
 def test_answers_that_never_come_end_the_run_and_delete_no_file(landing: Landing) -> None:
     always: Any = first(1000, "POST", "/transactions/commit", Fault(forward=False, status=500))
     with proxying(landing.stack.nessie_uri, always) as proxy:
