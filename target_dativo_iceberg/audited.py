@@ -54,6 +54,7 @@ class _Epoch:
     changes: Sequence[TableChange]
     checkpoint: Checkpoint
     audit: Audit
+    job: str
     owner: str
 
 
@@ -100,7 +101,9 @@ def publish_audited(
         StoreError: nothing of the epoch is visible on the tenant's branch.
 
     """
-    epoch = _Epoch(changes, checkpoint, audit, _owner(settings.nessie_branch, checkpoint.job or checkpoint.run_id))
+    # What has no checkpoint of a job, maintenance say, is still of the job: by name, for access rules and for `sweep`.
+    job = settings.job_id or checkpoint.run_id
+    epoch = _Epoch(changes, checkpoint, audit, job, _owner(settings.nessie_branch, job))
     deadline = time.monotonic() + _TRY_SECONDS
     unknown = 0
     with client(settings) as nessie:
@@ -187,7 +190,7 @@ def _kept(
     until = datetime.now(UTC) + KEPT_FOR
     note = {
         "failed": True,
-        "owner": epoch.checkpoint.job or epoch.checkpoint.run_id,
+        "owner": epoch.job,
         "run_id": epoch.checkpoint.run_id,
         "reasons": list(problems)[:20],
         "expires": until.strftime("%Y-%m-%dT%H:%M:%SZ"),

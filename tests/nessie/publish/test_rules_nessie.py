@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import duckdb
@@ -13,8 +15,10 @@ from pyiceberg.catalog import Catalog, load_catalog
 from pyiceberg.exceptions import ServerError
 
 from dativo_ingest.stack import LocalStack, servers
+from target_dativo_iceberg.maintain import main as maintain
 from target_dativo_iceberg.nessie import BearerToken, NessieClient, NessieUnauthorized, Reference
 from tests.docs.test_snippets import blocks
+from tests.faults.proxy import Request, proxying
 from tests.nessie.identity import Identities, identities
 from tests.nessie.publish.between import ended_with_one_line
 from tests.nessie.publish.landing import NAMESPACE, Landing
@@ -117,7 +121,7 @@ def _attach(reader: duckdb.DuckDBPyConnection, guarded: Guarded) -> None:
 
 def _load(landing: Landing, guarded: Guarded, *ids: int, how: str = "oauth", **settings: Any) -> Ended:
     lines = [schema(), *(record(n) for n in ids), state({"id": ids[-1]})]
-    return landing.run(lines, job_id=JOB, **guarded.sign_in(how), **settings)
+    return landing.run(lines, **{"job_id": JOB, **guarded.sign_in(how), **settings})
 
 
 @pytest.mark.parametrize(("made", "how"), [("before", "token"), ("by the loader", "oauth")])
@@ -147,6 +151,51 @@ def test_epochs_go_through_branches_of_the_job_which_are_gone_after(landing: Lan
     assert len(landing.commits(guarded.main.hash)) == 2
     assert landing.branches("dativo-") == [OF_OTHERS]
     assert " warning " not in ended.log.lower()
+
+
+def test_a_rival_at_the_merge_is_followed_by_a_branch_of_the_same_job(
+    landing: Landing, guarded: Guarded, warm: Server, tmp_path: Path
+) -> None:
+    (tmp_path / "rival").mkdir()
+    rival = Landing(warm, guarded.stack, landing.nessie, landing.reader, tmp_path / "rival", "acme")
+    assert _load(landing, guarded, 1).code == 0
+    at_merge, go_on = Event(), Event()
+
+    def rule(request: Request) -> None:
+        if "/history/merge" in request.path:
+            at_merge.set()
+            assert go_on.wait(60)
+
+    before = landing.head()
+    with proxying(guarded.stack.nessie_uri, rule) as proxy:
+        child = landing.start(job_id=JOB, **guarded.sign_in("oauth"), publish="branch", nessie_uri=proxy.uri)
+        child.feed(schema(), record(3), state({"id": 3}))
+        child.close()
+        child.until(at_merge.is_set, "the merge")
+        assert _load(rival, guarded, 2, job_id="acme.rival").code == 0
+        go_on.set()
+        ended = child.wait()
+    assert ended.code == 0, ended.log
+    assert len([r for r in proxy.requests if "/history/merge" in r.path]) == 2
+    assert (landing.ids("a"), len(landing.commits(before))) == ([1, 2, 3], 2)
+    assert landing.branches("dativo-") == [OF_OTHERS]
+
+
+@pytest.mark.parametrize("publish", ["commit", "branch"])
+def test_tables_are_maintained_by_the_loader(
+    landing: Landing, guarded: Guarded, tmp_path: Path, capsys: pytest.CaptureFixture[str], publish: str
+) -> None:
+    for number in (1, 2, 3):
+        assert _load(landing, guarded, number).code == 0
+    before = landing.head()
+    config = tmp_path / "care.json"
+    config.write_text(json.dumps(landing.settings(**guarded.sign_in("oauth"), job_id=JOB, publish=publish)))
+    capsys.readouterr()
+    assert maintain(["--config", str(config), "--json", "--table", "a", "--min-files", "2"]) == 0
+    (table,) = json.loads(capsys.readouterr().out)["tables"]
+    assert {step["step"]: step["state"] for step in table["steps"]}["compact"] == "done"
+    assert (landing.ids("a"), len(landing.commits(before))) == ([1, 2, 3], 1)
+    assert landing.branches("dativo-") == [OF_OTHERS]
 
 
 def test_a_failed_audit_is_kept_on_a_branch_of_the_job(landing: Landing, guarded: Guarded) -> None:
