@@ -39,6 +39,7 @@ RUN: dict[str, tuple[Any, ...]] = {
     "observability.md#METRIC lines": (1, "docs/test_observability.py"),
     "observability.md#Prometheus textfile": (1, "docs/test_observability.py"),
     "orchestrator.md#`dativo`: jobs, tenants, sources": (2, "dativo/test_run.py"),
+    "orchestrator.md#Retries": (1, "dativo/test_run.py"),
     "orchestrator.md#Runner file": (1, "docs/test_parts.py"),
     "orchestrator.md#Secrets": (3, "dativo/test_secret_managers.py"),
     "orchestrator.md#State": (1, "sources/test_pages.py"),
@@ -74,10 +75,6 @@ NOT_RUN = {
     "dagster.md#Dagster": (1, f"{INSTALLS}; `dativo start` is run by tests/dagster/test_night.py"),
     "dagster.md#One tenant, one load at a time": (1, "checked by Dagster's own reader of dagster.yaml"),
     "local-stack.md#Local stack: Nessie and S3 without Docker": (1, INSTALLS),
-    "orchestrator.md#Retries": (
-        1,
-        "checked as part of a job; its pauses are long, shorter ones are run by tests/dativo/test_run.py",
-    ),
     "sources/airbyte.md#In a dativo job": (
         2,
         "checked as a recipe and a job; its like is run by tests/tap_airbyte/test_recipe.py",
@@ -108,9 +105,3 @@ def test_the_recipe_and_the_job_of_airbyte_are_ones_that_dativo_reads(tmp_path: 
     project = Project(tmp_path)
     assert checked(Recipe, read(project.write("recipe.yaml", recipe), "connector recipe")).roles == ["source"]
     assert from_yaml(project.job(source=yaml.safe_load(job)["source"])).job.source.objects
-
-
-def test_the_retries_are_ones_that_dativo_reads(tmp_path: Path) -> None:
-    (section,) = [one for one in sections("orchestrator.md") if one.heading == "Retries"]
-    (block,) = section.blocks
-    assert from_yaml(Project(tmp_path).job(**yaml.safe_load(block.text)))
