@@ -27,6 +27,7 @@ RUN: dict[str, tuple[Any, ...]] = {
         "dagster/test_fleet.py",
     ),
     "dagster.md#More than one machine": (3, "dagster/test_fleet.py"),
+    "dagster.md#One tenant, one load at a time": (1, "dagster/test_pages.py"),
     "dagster.md#The runner file": (1, "dagster/test_pages.py"),
     "local-stack.md#Commands": (1, "docs/test_servers.py"),
     "local-stack.md#In tests": (1, "docs/test_servers.py"),
@@ -73,7 +74,6 @@ INSTALLS = "installs from a registry, which the tests' own set-up does from lock
 NOT_RUN = {
     "benchmarks.md#Run it": (1, "takes hours on a quiet machine: `make bench`"),
     "dagster.md#Dagster": (1, f"{INSTALLS}; `dativo start` is run by tests/dagster/test_night.py"),
-    "dagster.md#One tenant, one load at a time": (1, "checked by Dagster's own reader of dagster.yaml"),
     "local-stack.md#Local stack: Nessie and S3 without Docker": (1, INSTALLS),
     "sources/airbyte.md#In a dativo job": (
         2,
