@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from dativo_ingest.documents import checked, read
-from dativo_ingest.jobs import from_yaml
-from tap_adapters.recipe import Recipe
-from tests.dativo.project import Project
 from tests.docs.pages import sections
 from tests.docs.test_examples import PAGES
-from tests.docs.test_snippets import OTHERS, ROOT, blocks
+from tests.docs.test_snippets import OTHERS, ROOT
 
 # Where a page's snippets under a heading are run: how many, and by which test. What runs them reads them from the page.
 RUN: dict[str, tuple[Any, ...]] = {
@@ -47,6 +41,7 @@ RUN: dict[str, tuple[Any, ...]] = {
     "reports-and-alerts.md#Alerts": (1, "alerts/test_alerts.py"),
     "reports-and-alerts.md#Jobs that do not run": (1, "alerts/test_alerts.py"),
     "reports-and-alerts.md#`dativo report`": (1, "reports/test_command.py"),
+    "sources/airbyte.md#In a dativo job": (2, "tap_airbyte/test_recipe.py"),
     "sources/airbyte.md#Quick start": (1, "docs/test_plugins.py"),
     "sources/airbyte.md#State": (1, "tap_airbyte/test_recipe.py"),
     "sources/csv.md#Batches": (1, "docs/test_plugins.py"),
@@ -75,10 +70,6 @@ NOT_RUN = {
     "benchmarks.md#Run it": (1, "takes hours on a quiet machine: `make bench`"),
     "dagster.md#Dagster": (1, f"{INSTALLS}; `dativo start` is run by tests/dagster/test_night.py"),
     "local-stack.md#Local stack: Nessie and S3 without Docker": (1, INSTALLS),
-    "sources/airbyte.md#In a dativo job": (
-        2,
-        "checked as a recipe and a job; its like is run by tests/tap_airbyte/test_recipe.py",
-    ),
     "sources/airbyte.md#Quick start": (1, INSTALLS),
 }
 
@@ -98,10 +89,3 @@ def test_what_is_said_to_run_a_page_reads_it(key: str) -> None:
     for test in tests:
         text = (ROOT / "tests" / test).read_text()
         assert page in text or page.removeprefix("sources/").removesuffix(".md") in text, test
-
-
-def test_the_recipe_and_the_job_of_airbyte_are_ones_that_dativo_reads(tmp_path: Path) -> None:
-    recipe, job = [block.text for block in blocks("sources/airbyte.md", "yaml")][-2:]
-    project = Project(tmp_path)
-    assert checked(Recipe, read(project.write("recipe.yaml", recipe), "connector recipe")).roles == ["source"]
-    assert from_yaml(project.job(source=yaml.safe_load(job)["source"])).job.source.objects
