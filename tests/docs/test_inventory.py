@@ -14,6 +14,7 @@ from tests.docs.test_snippets import OTHERS, ROOT
 # Where a page's snippets under a heading are run: how many, and by which test. What runs them reads them from the page.
 RUN: dict[str, tuple[Any, ...]] = {
     "airflow.md#Airflow": (1, "airflow/test_page.py"),
+    "dagster.md#Dagster": (1, "docs/test_installs.py"),
     "dagster.md#In a project of your own": (
         3,
         "dagster/test_pages.py",
@@ -23,6 +24,7 @@ RUN: dict[str, tuple[Any, ...]] = {
     "dagster.md#More than one machine": (3, "dagster/test_fleet.py"),
     "dagster.md#One tenant, one load at a time": (1, "dagster/test_pages.py"),
     "dagster.md#The runner file": (1, "dagster/test_pages.py"),
+    "local-stack.md#Local stack: Nessie and S3 without Docker": (1, "docs/test_installs.py"),
     "local-stack.md#Commands": (1, "docs/test_servers.py"),
     "local-stack.md#In tests": (1, "docs/test_servers.py"),
     "maintenance.md#Maintenance": (1, "docs/test_snippets.py"),
@@ -42,7 +44,7 @@ RUN: dict[str, tuple[Any, ...]] = {
     "reports-and-alerts.md#Jobs that do not run": (1, "alerts/test_alerts.py"),
     "reports-and-alerts.md#`dativo report`": (1, "reports/test_command.py"),
     "sources/airbyte.md#In a dativo job": (2, "tap_airbyte/test_recipe.py"),
-    "sources/airbyte.md#Quick start": (1, "docs/test_plugins.py"),
+    "sources/airbyte.md#Quick start": (2, "docs/test_installs.py", "docs/test_plugins.py"),
     "sources/airbyte.md#State": (1, "tap_airbyte/test_recipe.py"),
     "sources/csv.md#Batches": (1, "docs/test_plugins.py"),
     "sources/csv.md#Quick start": (2, "docs/test_snippets.py", "docs/test_plugins.py"),
@@ -65,12 +67,8 @@ RUN: dict[str, tuple[Any, ...]] = {
     "tutorial.md#Mend and replay": (3, "docs/test_examples.py"),
     "tutorial.md#What landed": (4, "docs/test_examples.py"),
 }
-INSTALLS = "installs from a registry, which the tests' own set-up does from locked files"
 NOT_RUN = {
     "benchmarks.md#Run it": (1, "takes hours on a quiet machine: `make bench`"),
-    "dagster.md#Dagster": (1, f"{INSTALLS}; `dativo start` is run by tests/dagster/test_night.py"),
-    "local-stack.md#Local stack: Nessie and S3 without Docker": (1, INSTALLS),
-    "sources/airbyte.md#Quick start": (1, INSTALLS),
 }
 
 
