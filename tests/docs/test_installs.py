@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.dativo import kills
-from tests.dativo.project import MELTANO, Project
+from tests.dativo.project import Project
 from tests.docs.pages import Block, sections
 from tests.docs.test_snippets import blocks
 from tests.nessie.conftest import _shared_downloads  # noqa: F401 - a fixture
@@ -84,7 +84,7 @@ def test_dagster_is_installed_and_opens_its_pages(wheels: Path, tmp_path: Path) 
     """At a port that is free, as the page's own may be in use."""
     (install, start) = _dagster().text.splitlines()
     programs = installing.venv_with_pip(tmp_path / "venv")
-    environment = installing.environment(tmp_path, programs, wheels, "dev.txt") | {"DATIVO_MELTANO": str(MELTANO)}
+    environment = installing.environment(tmp_path, programs, wheels, "dev.txt")
     bash(install, tmp_path, environment)
     project = Project(tmp_path)
     project.asset()
