@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import runpy
 import shlex
+import subprocess
+import sys
 from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +19,7 @@ from dagster._core.instance.config import dagster_instance_config
 
 from dativo_ingest.dagster.location import Location, from_environment
 from tests.dagster.conftest import Defs
+from tests.dagster.started import Span
 from tests.dativo.project import ROOT, Project
 
 pytestmark = pytest.mark.timeout(300)
@@ -53,6 +57,30 @@ def test_the_settings_of_an_instance_are_ones_that_dagster_knows(tmp_path: Path)
     (tmp_path / "dagster.yaml").write_text(text.replace("run_launcher", "run_lancher"))
     with pytest.raises(dg.DagsterInvalidConfigError):
         dagster_instance_config(str(tmp_path))
+
+
+def test_jobs_of_a_tenant_that_are_materialised_together_take_turns(project: Project) -> None:
+    """The page's block alone is the instance. The run has two processes for its steps: others are at work at once."""
+    for tenant, job in (("acme", "orders"), ("acme", "invoices"), ("globex", "orders")):
+        project.job(job, tenant)
+    (text, _) = blocks("dagster.md", "yaml instance")
+    project.write("dagster.yaml", text)
+    project.write("config.yaml", {"execution": {"config": {"multiprocess": {"max_concurrent": 2}}}})
+    location = Location("jobs", None, root=str(project.folder), state_dir="state")
+    words = ["job", "execute", "-m", "tests.dagster.together", "-j", "__ASSET_JOB", "-c", "config.yaml"]
+    environment = os.environ | {"DAGSTER_HOME": str(project.folder)} | location.to_environment()
+    done = subprocess.run(
+        [Path(sys.executable).with_name("dagster"), *words],
+        cwd=project.folder, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-6000:]
+    first, second, other = (_span(project, name) for name in ("acme___orders", "acme___invoices", "globex___orders"))
+    assert not first.overlaps(second)
+    assert first.overlaps(other) or second.overlaps(other)
+
+
+def _span(project: Project, name: str) -> Span:
+    return Span(*(float((project.folder / f"{name}.{which}").read_text()) for which in ("began", "ended")))
 
 
 def test_definitions_in_python(shown: Project) -> None:

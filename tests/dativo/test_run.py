@@ -13,10 +13,17 @@ import pytest
 import yaml
 
 from dativo_ingest.cli import main
-from tests.dativo.project import ROOT, Project
+from tests.dativo import kills
+from tests.dativo.project import ROOT, TAP, Project
 from tests.docs.pages import sections
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("warm_commands")]
+# A tap whose first read ends after all of its records, as when its source goes away: with a code that is not 0.
+DOWN_AT_FIRST = """#!/bin/sh
+case "$*" in *--discover*) exec {tap} "$@";; esac
+{tap} "$@"
+test -e {there} || {{ touch {there}; exit 1; }}
+"""
 
 
 def test_first_load_second_load_and_nothing_new(project: Project) -> None:
@@ -144,6 +151,22 @@ def test_the_job_is_tried_again_for_what_may_pass_and_not_for_what_cannot(projec
     path.write_text(path.read_text().replace("ada", ""))
     ended = project.run(project.job(retry_config=again))
     assert (ended.json["jobs"][0]["cause"], ended.json["jobs"][0]["attempts"]) == ("violation", 1)
+
+
+def test_the_retries_of_the_page_outlast_a_source_that_is_down_for_a_moment(project: Project) -> None:
+    """The page's pauses are real ones: five seconds here. What the first try had read does not come twice."""
+    (section,) = [one for one in sections("orchestrator.md") if one.heading == "Retries"]
+    (shown,) = section.blocks
+    project.csv(1, 2)
+    tap = project.write("tap", DOWN_AT_FIRST.format(there=project.folder / "was-down", tap=TAP))
+    tap.chmod(0o755)
+    source = kills.reading(tap)
+    ended = project.run(project.job(source=source, **yaml.safe_load(shown.text)))
+    assert ended.code == 0, ended.err
+    assert ended.said("retry_attempt") == ["try 1 failed (source); the next is in 5 s"]
+    (report,) = ended.json["jobs"]
+    assert (report["attempts"], report["seconds"] >= 5) == (2, True)
+    assert project.ids() == [1, 2]
 
 
 def _dying_meltano(folder: Path) -> Path:

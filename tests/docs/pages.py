@@ -18,8 +18,6 @@ RESULTS = frozenset(
         "jsonl states", "text output",
     }
 )  # fmt: skip
-# Why a block may stand on a page without being run: `not-run:reason`.
-REASONS = frozenset({"needs-openssl-3"})
 _FENCE = re.compile(r"^(`{3,})(.*)$")
 _HEADING = re.compile(r"^#{1,6} (.+)$")
 _TABLE = re.compile(r"^<!-- table: (\w+) -->$")
@@ -41,11 +39,6 @@ class Block:
     words: tuple[str, ...]
     text: str
     line: int
-
-    @property
-    def reason(self) -> str:
-        """Why it is not run, empty if it is."""
-        return next((w.removeprefix("not-run:") for w in self.words if w.startswith("not-run:")), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +130,9 @@ class Step:
 
 
 def steps(section: Section) -> Iterator[Step]:
-    """Yield the runs of a section; blocks that are not run are left out."""
+    """Yield the runs of a section."""
     inputs, command, results = list[Block](), None, list[Block]()
-    for block in (b for b in section.blocks if not b.reason):
+    for block in section.blocks:
         if block.role not in RESULTS and (command or results):
             yield Step(tuple(inputs), command, tuple(results))
             inputs, command, results = [], None, []

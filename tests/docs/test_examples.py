@@ -10,7 +10,7 @@ import pytest
 from duckdb import DuckDBPyConnection
 
 from tests.docs.examples import Example
-from tests.docs.pages import COMMANDS, INPUTS, REASONS, RESULTS, Block, Section, sections
+from tests.docs.pages import COMMANDS, INPUTS, RESULTS, Block, Section, sections
 from tests.target.running import Target, record, schema
 
 PAGES = ("contracts.md", "loading.md", "quarantine.md", "singer.md", "privacy.md")
@@ -29,7 +29,7 @@ def test_the_tutorial_runs_from_its_first_command_to_its_last(
 ) -> None:
     """One folder for the whole page, empty at the start, since each command goes on from the one before."""
     blocks = tuple(block for section in sections("tutorial.md") for block in section.blocks)
-    assert all(block.role in COMMANDS | RESULTS and not block.reason for block in blocks)
+    assert all(block.role in COMMANDS | RESULTS for block in blocks)
     Example(Section("tutorial.md", "all", blocks, ()), targets, tmp_path, reader).run()
 
 
@@ -56,7 +56,6 @@ def test_a_page_that_is_wrong_fails(
     assert str(wrong.value).startswith(f"docs/p.md, {message}")
 
 
-def test_every_block_is_run_or_has_a_known_reason_not_to_be() -> None:
+def test_every_block_is_run() -> None:
     blocks = [(f"docs/{s.page}:{b.line}", b) for s in SECTIONS for b in s.blocks]
-    assert [where for where, b in blocks if b.role not in INPUTS | COMMANDS | RESULTS and not b.reason] == []
-    assert [where for where, b in blocks if b.reason and b.reason not in REASONS] == []
+    assert [where for where, b in blocks if b.role not in INPUTS | COMMANDS | RESULTS] == []

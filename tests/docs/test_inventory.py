@@ -1,25 +1,21 @@
-"""Every snippet of the documentation, and what runs it; those that nothing runs, and why."""
+"""Every snippet of the documentation, and what runs it."""
 
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from dativo_ingest.documents import checked, read
-from dativo_ingest.jobs import from_yaml
-from tap_adapters.recipe import Recipe
-from tests.dativo.project import Project
 from tests.docs.pages import sections
 from tests.docs.test_examples import PAGES
-from tests.docs.test_snippets import OTHERS, ROOT, blocks
+from tests.docs.test_snippets import OTHERS, ROOT
 
 # Where a page's snippets under a heading are run: how many, and by which test. What runs them reads them from the page.
 RUN: dict[str, tuple[Any, ...]] = {
     "airflow.md#Airflow": (1, "airflow/test_page.py"),
+    "benchmarks.md#Run it": (1, "benchmarks/test_run_it.py"),
+    "dagster.md#Dagster": (1, "docs/test_installs.py"),
     "dagster.md#In a project of your own": (
         3,
         "dagster/test_pages.py",
@@ -27,7 +23,9 @@ RUN: dict[str, tuple[Any, ...]] = {
         "dagster/test_fleet.py",
     ),
     "dagster.md#More than one machine": (3, "dagster/test_fleet.py"),
+    "dagster.md#One tenant, one load at a time": (1, "dagster/test_pages.py"),
     "dagster.md#The runner file": (1, "dagster/test_pages.py"),
+    "local-stack.md#Local stack: Nessie and S3 without Docker": (1, "docs/test_installs.py"),
     "local-stack.md#Commands": (1, "docs/test_servers.py"),
     "local-stack.md#In tests": (1, "docs/test_servers.py"),
     "maintenance.md#Maintenance": (1, "docs/test_snippets.py"),
@@ -39,13 +37,15 @@ RUN: dict[str, tuple[Any, ...]] = {
     "observability.md#METRIC lines": (1, "docs/test_observability.py"),
     "observability.md#Prometheus textfile": (1, "docs/test_observability.py"),
     "orchestrator.md#`dativo`: jobs, tenants, sources": (2, "dativo/test_run.py"),
+    "orchestrator.md#Retries": (1, "dativo/test_run.py"),
     "orchestrator.md#Runner file": (1, "docs/test_parts.py"),
     "orchestrator.md#Secrets": (3, "dativo/test_secret_managers.py"),
     "orchestrator.md#State": (1, "sources/test_pages.py"),
     "reports-and-alerts.md#Alerts": (1, "alerts/test_alerts.py"),
     "reports-and-alerts.md#Jobs that do not run": (1, "alerts/test_alerts.py"),
     "reports-and-alerts.md#`dativo report`": (1, "reports/test_command.py"),
-    "sources/airbyte.md#Quick start": (1, "docs/test_plugins.py"),
+    "sources/airbyte.md#In a dativo job": (2, "tap_airbyte/test_recipe.py"),
+    "sources/airbyte.md#Quick start": (2, "docs/test_installs.py", "docs/test_plugins.py"),
     "sources/airbyte.md#State": (1, "tap_airbyte/test_recipe.py"),
     "sources/csv.md#Batches": (1, "docs/test_plugins.py"),
     "sources/csv.md#Quick start": (2, "docs/test_snippets.py", "docs/test_plugins.py"),
@@ -68,30 +68,13 @@ RUN: dict[str, tuple[Any, ...]] = {
     "tutorial.md#Mend and replay": (3, "docs/test_examples.py"),
     "tutorial.md#What landed": (4, "docs/test_examples.py"),
 }
-INSTALLS = "installs from a registry, which the tests' own set-up does from locked files"
-NOT_RUN = {
-    "benchmarks.md#Run it": (1, "takes hours on a quiet machine: `make bench`"),
-    "dagster.md#Dagster": (1, f"{INSTALLS}; `dativo start` is run by tests/dagster/test_night.py"),
-    "dagster.md#One tenant, one load at a time": (1, "checked by Dagster's own reader of dagster.yaml"),
-    "local-stack.md#Local stack: Nessie and S3 without Docker": (1, INSTALLS),
-    "orchestrator.md#Retries": (
-        1,
-        "checked as part of a job; its pauses are long, shorter ones are run by tests/dativo/test_run.py",
-    ),
-    "sources/airbyte.md#In a dativo job": (
-        2,
-        "checked as a recipe and a job; its like is run by tests/tap_airbyte/test_recipe.py",
-    ),
-    "sources/airbyte.md#Quick start": (1, INSTALLS),
-}
 
 
-def test_every_snippet_is_run_or_has_its_reason_not_to_be() -> None:
-    """A new snippet needs a test that runs it, or a line in the table."""
+def test_every_snippet_is_run() -> None:
+    """A new snippet needs a test that runs it, and a line in the table."""
     pages = (page for page in OTHERS if page not in PAGES)
     found = Counter({f"{s.page}#{s.heading}": len(s.blocks) for page in pages for s in sections(page) if s.blocks})
     told = Counter({key: count for key, (count, *_) in RUN.items()})
-    told.update({key: count for key, (count, _) in NOT_RUN.items()})
     assert found == told
 
 
@@ -101,16 +84,3 @@ def test_what_is_said_to_run_a_page_reads_it(key: str) -> None:
     for test in tests:
         text = (ROOT / "tests" / test).read_text()
         assert page in text or page.removeprefix("sources/").removesuffix(".md") in text, test
-
-
-def test_the_recipe_and_the_job_of_airbyte_are_ones_that_dativo_reads(tmp_path: Path) -> None:
-    recipe, job = [block.text for block in blocks("sources/airbyte.md", "yaml")][-2:]
-    project = Project(tmp_path)
-    assert checked(Recipe, read(project.write("recipe.yaml", recipe), "connector recipe")).roles == ["source"]
-    assert from_yaml(project.job(source=yaml.safe_load(job)["source"])).job.source.objects
-
-
-def test_the_retries_are_ones_that_dativo_reads(tmp_path: Path) -> None:
-    (section,) = [one for one in sections("orchestrator.md") if one.heading == "Retries"]
-    (block,) = section.blocks
-    assert from_yaml(Project(tmp_path).job(**yaml.safe_load(block.text)))

@@ -1,7 +1,7 @@
-"""Blocks of pages that are not run whole, since they need servers or accounts, are at least what they say they are.
+"""Blocks of pages are what they say they are.
 
 YAML, JSON and Python are read by their own parsers, shell scripts by bash; options of our commands are looked for in
-the source. Pages of taps that need neither are run.
+the source. Pages of taps that need neither servers nor accounts are run here.
 """
 
 from __future__ import annotations

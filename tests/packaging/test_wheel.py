@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.dativo.project import Project
+from tests.packaging.installing import CACHE, ROOT, UV, build, run
 from tests.readback import Tables
 
-ROOT = Path(__file__).resolve().parents[2]
-UV = ROOT / ".venv-tools" / "bin" / "uv"
 OWN_PLUGINS = {
     "tap-airbyte": "extractor",
     "tap-csv": "extractor",
@@ -29,44 +27,23 @@ _SIZE_LIMIT = 250 * 10**6
 pytestmark = [pytest.mark.network, pytest.mark.timeout(600), pytest.mark.xdist_group("packaging")]
 
 
-def _run(*command: str | Path, **options: object) -> str:
-    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload]
-    assert done.returncode == 0, done.stderr[-3000:]
-    return str(done.stdout)
-
-
 @pytest.fixture(scope="module")
 def pipx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A pipx of its own with the built wheel in it; yields the folder of its commands."""
     folder = tmp_path_factory.mktemp("pipx")
-    _run(
-        UV,
-        "build",
-        "--wheel",
-        "--no-build-isolation",
-        "--python",
-        sys.executable,
-        "--out-dir",
-        folder / "dist",
-        cwd=ROOT,
-    )
-    wheel = next((folder / "dist").glob("*.whl"))
+    wheel = build(folder / "dist")
     environment = os.environ | {
         "PIPX_HOME": str(folder / "home"),
         "PIPX_BIN_DIR": str(folder / "bin"),
         "PATH": f"{UV.parent}:{os.environ['PATH']}",
         "HOME": str(folder),
-        "UV_CACHE_DIR": str(_cache()),
+        "UV_CACHE_DIR": str(CACHE),
     }
-    _run(sys.executable, "-m", "pipx", "install", "--backend", "uv", wheel, env=environment)
+    run(sys.executable, "-m", "pipx", "install", "--backend", "uv", wheel, env=environment)
     # Before any run: Python adds bytecode as it goes.
     (folder / "size").write_text(str(_size(folder / "home" / "venvs" / "target-dativo-iceberg")))
     yield folder / "bin"
     shutil.rmtree(folder)
-
-
-def _cache() -> Path:
-    return Path(os.environ.get("UV_CACHE_DIR", Path("~/.cache/uv").expanduser()))
 
 
 def _size(folder: Path) -> int:
@@ -74,9 +51,9 @@ def _size(folder: Path) -> int:
 
 
 def test_the_installed_command_answers(pipx: Path) -> None:
-    assert "target-dativo-iceberg v" in _run(pipx / "target-dativo-iceberg", "--version")
+    assert "target-dativo-iceberg v" in run(pipx / "target-dativo-iceberg", "--version")
     for name in OWN_PLUGINS:
-        assert f"{name} v" in _run(pipx / name, "--version")
+        assert f"{name} v" in run(pipx / name, "--version")
 
 
 def test_dativo_finds_its_recipes_and_schemas_in_the_wheel(pipx: Path, tmp_path: Path) -> None:
@@ -85,7 +62,7 @@ def test_dativo_finds_its_recipes_and_schemas_in_the_wheel(pipx: Path, tmp_path:
     project.csv(1)
     job = project.job(target={"settings": {"epoch_max_mb": 1}})
     found = json.loads(
-        _run(pipx / "dativo", *project.words("check", "--quick", "--json", "--config", job), cwd=tmp_path)
+        run(pipx / "dativo", *project.words("check", "--quick", "--json", "--config", job), cwd=tmp_path)
     )
     assert found["exit_code"] == 0
     assert found["jobs"][0]["problems"] == []
@@ -103,7 +80,7 @@ def test_version_waits_for_no_heavy_import(pipx: Path) -> None:
         "import sys; sys.argv[1:] = ['--version']; from target_dativo_iceberg.__main__ import main; main();"
         "print([m for m in ('singer_sdk', 'pyarrow', 'pyiceberg', 'click') if m in sys.modules])"
     )
-    assert _run(python, "-c", code).splitlines()[-1] == "[]"
+    assert run(python, "-c", code).splitlines()[-1] == "[]"
 
 
 @pytest.mark.parametrize(
@@ -117,13 +94,13 @@ def test_a_stream_of_an_alien_tap_lands(
     pipx: Path, tmp_path: Path, package: str, command: str, config: str, stream: str
 ) -> None:
     venv = tmp_path / "tap"
-    environment = os.environ | {"UV_CACHE_DIR": str(_cache())}
-    _run(UV, "venv", "--python", sys.executable, venv, env=environment)
-    _run(UV, "pip", "install", "--python", venv / "bin" / "python", package, env=environment)
+    environment = os.environ | {"UV_CACHE_DIR": str(CACHE)}
+    run(UV, "venv", "--python", sys.executable, venv, env=environment)
+    run(UV, "pip", "install", "--python", venv / "bin" / "python", package, env=environment)
     (tmp_path / "tap.json").write_text(json.dumps(_tap_config(config, tmp_path)))
     (tmp_path / "target.json").write_text(json.dumps({"warehouse": str(tmp_path / "warehouse")}))
-    tap = _run(venv / "bin" / command, "--config", tmp_path / "tap.json")
-    states = _run(pipx / "target-dativo-iceberg", "--config", tmp_path / "target.json", input=tap)
+    tap = run(venv / "bin" / command, "--config", tmp_path / "tap.json")
+    states = run(pipx / "target-dativo-iceberg", "--config", tmp_path / "target.json", input=tap)
     assert states.strip()
     rows = Tables(tmp_path / "warehouse").rows(stream, order="name")
     assert [(r["name"], str(r["age"])) for r in rows] == [("Ada", "36"), ("Noël", "7")]
@@ -142,10 +119,10 @@ def _tap_config(kind: str, folder: Path) -> dict[str, object]:
 def test_meltano_takes_the_hub_definitions(tmp_path: Path) -> None:
     meltano = ROOT / ".venv-meltano" / "bin" / "meltano"
     environment = os.environ | {"HOME": str(tmp_path), "MELTANO_CLI_DISABLE_VERSION_CHECK": "1", "NO_COLOR": "1"}
-    _run(meltano, "init", "project", cwd=tmp_path, env=environment)
+    run(meltano, "init", "project", cwd=tmp_path, env=environment)
     plugins = {"target-dativo-iceberg": "loader", **OWN_PLUGINS}
     for name, kind in plugins.items():
-        _run(
+        run(
             meltano, "add", "--plugin-type", kind, name, "--from-ref", ROOT / "docs" / "hub" / f"{name}.yml",
             "--no-install", cwd=tmp_path / "project", env=environment,
         )  # fmt: skip

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tap_adapters.source import Incremental, Source
 from tap_adapters.sources import adapt
+from tests.dativo.project import Project
 from tests.docs.test_snippets import blocks
 from tests.readback import Tables
 from tests.sources.pipe import Pipe
@@ -18,6 +20,13 @@ from tests.tap_airbyte.conftest import COMMAND, ROOT
 from tests.target.running import Target
 
 pytestmark = [pytest.mark.network, pytest.mark.timeout(600)]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    made = Project(tmp_path)
+    (tmp_path / "assets").mkdir()
+    return made
 
 
 def test_a_source_of_engine_airbyte_is_read_by_its_cursor(
@@ -66,3 +75,21 @@ def form(state: dict[str, Any]) -> dict[str, Any]:
         **state,
         "bookmarks": {stream: {name: message for name in one} for stream, one in state["bookmarks"].items()},
     }
+
+
+def test_the_recipe_and_the_job_of_the_page(faker: Path, project: Project) -> None:
+    """The job is the one that is shipped; its source is installed already."""
+    recipe, shown = (block.text for block in blocks("sources/airbyte.md", "yaml")[-2:])
+    where, _, _ = recipe.removeprefix("# ").partition("\n")
+    project.write(where, recipe)
+    (project.folder / "assets/faker").symlink_to(ROOT / "assets/faker")
+    job = yaml.safe_load((ROOT / shown.partition("\n")[0].rpartition(" ")[2]).read_text())
+    source = yaml.safe_load(shown)["source"]
+    assert (job["source"], job["source_connector_path"]) == (source, where)
+    job["source"]["engine"] = {"options": {"airbyte": {"source": str(faker)}}}
+    ended = project.run(project.write("jobs/initech/faker_users.yaml", job))
+    assert ended.code == 0, ended.err[-4000:]
+    rows = project.tables("initech").rows("samples.faker_users", order="id")
+    assert [row["id"] for row in rows] == list(range(1, 1001))
+    cursor = project.state_of("faker_users", "initech")["object_users"]["cursor"]
+    assert datetime.fromisoformat(cursor).replace(tzinfo=None) == max(row["updated_at"] for row in rows)
