@@ -6,7 +6,8 @@ as they came, the file is copied; as soon as one has not, those before it are re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,9 +79,15 @@ class Candidate:
     # Nulls that each piece was seen to have, by group and column.
     _nulls: list[tuple[int, list[int]]] = field(default_factory=list)
 
-    def pieces(self) -> Iterator[tuple[int, Piece]]:
-        """Read the file: yield the number of each piece's first row, and the piece, whose values are not looked at."""
-        row = 1
+    def pieces(self, part: int = 0, parts: int = 1) -> Generator[tuple[int, Piece]]:
+        """Read the file: yield the number of each piece's first row, and the piece, whose values are not looked at.
+
+        Args:
+            part: row groups that are read: the first of so many, and each that comes as many later.
+            parts: how many read the file, side by side.
+
+        """
+        begins = itertools.accumulate((self._rows_of(n) for n in range(self.metadata.num_row_groups)), initial=1)
         with pq.ParquetFile(
             self.path,
             metadata=self.metadata,
@@ -88,11 +95,14 @@ class Candidate:
             pre_buffer=False,
             buffer_size=BUFFER_BYTES,
         ) as file:
-            for group in range(file.num_row_groups):
+            for group, row in itertools.islice(enumerate(begins), part, file.num_row_groups, parts):
                 step = rows_of(self.path, self.metadata, group, SEEN_BYTES, self.repeating)
                 for batch in file.iter_batches(step, row_groups=[group], use_threads=False):
                     yield row, Piece(self, group, batch)
-                    row += batch.num_rows
+                    row += batch.num_rows  # noqa: PLW2901 - the next piece of the same group
+
+    def _rows_of(self, group: int) -> int:
+        return int(self.metadata.row_group(group).num_rows)
 
     def compare(self, group: int, batch: pa.RecordBatch) -> None:
         """Compare rows with what the footer says of their row group: readers leave out what it excludes.

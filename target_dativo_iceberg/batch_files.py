@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
@@ -21,6 +21,8 @@ from target_dativo_iceberg.messages import BatchFiles, Records
 from target_dativo_iceberg.piece_sizes import BUFFER_BYTES, rows_in, spans
 
 _CHUNK = 4 << 20
+# Of a file that is only looked at: to decode its pages is half of the work, which one thread would hold up.
+_READERS = 2
 # Batches of an Arrow file up to this size are read whole.
 _READ_BYTES = 32 << 20
 
@@ -30,7 +32,8 @@ def pieces(
     roots: Sequence[Path],
     max_line_bytes: int,
     candidate: Callable[[Path], Candidate | None] = lambda _: None,
-) -> Iterator[tuple[str, int, Records | pa.RecordBatch | Piece]]:
+    ahead: Callable[[Generator[Any]], Iterable[Any]] = iter,
+) -> Generator[tuple[str, int, Records | pa.RecordBatch | Piece]]:
     """Yield the records of a BATCH in pieces, as (file name, number of the piece's first row, piece).
 
     Args:
@@ -38,6 +41,7 @@ def pieces(
         roots: folders whose files may be read.
         max_line_bytes: longest line of a file of lines.
         candidate: tells which Parquet files may be adopted; these come as `Piece`.
+        ahead: has the next piece of a file read while one is looked at.
 
     Raises:
         InputError: a file is outside the allowed folders, missing, or not what its encoding says.
@@ -51,11 +55,24 @@ def pieces(
         try:
             found = candidate(path) if message.format == "parquet" else None
             if found is None:
-                yield from _PIECES[message.format](message, path, max_line_bytes)
+                yield from ahead(_PIECES[message.format](message, path, max_line_bytes))
             else:
-                yield from ((path.name, row, piece) for row, piece in found.pieces())
+                yield from ((path.name, row, piece) for row, piece in _side_by_side(found, ahead))
         except (OSError, pa.ArrowException, EOFError, zlib.error) as error:
             raise unreadable(path.name, message.format, error) from error
+
+
+def _side_by_side(file: Candidate, ahead: Callable[[Generator[Any]], Iterable[Any]]) -> Iterator[tuple[int, Piece]]:
+    """Yield a file's pieces in order; row groups that follow each other are read by readers that take turns."""
+    readers = [iter(ahead(file.pieces(part, _READERS))) for part in range(_READERS)]
+    for group in range(file.metadata.num_row_groups):
+        left = file.metadata.row_group(group).num_rows
+        while left:
+            found = next(readers[group % _READERS], None)
+            if found is None:
+                raise pa.ArrowInvalid("fewer rows than the footer says")
+            left -= found[1].batch.num_rows
+            yield found
 
 
 def unreadable(name: str, form: str, error: Exception) -> InputError:
@@ -96,7 +113,7 @@ def root_paths(roots: Sequence[str]) -> list[Path]:
     return [Path(unquote(urlsplit(r).path) if r.startswith("file:") else r).expanduser().resolve() for r in roots]
 
 
-def _jsonl(message: BatchFiles, path: Path, max_line_bytes: int) -> Iterator[tuple[str, int, Records]]:
+def _jsonl(message: BatchFiles, path: Path, max_line_bytes: int) -> Generator[tuple[str, int, Records]]:
     open_file = gzip.open if message.compression == "gzip" else open
     with cast("BinaryIO", open_file(path, "rb")) as source:
         row, rest = 1, b""
@@ -126,14 +143,14 @@ def _written(stream: str, lines: pa.BinaryArray, first: int, name: str) -> Recor
     return Records(stream, lines.filter(written), first, positions=written, file=name)
 
 
-def _parquet(message: BatchFiles, path: Path, max_line_bytes: int) -> Iterator[tuple[str, int, pa.RecordBatch]]:
+def _parquet(message: BatchFiles, path: Path, max_line_bytes: int) -> Generator[tuple[str, int, pa.RecordBatch]]:
     with pq.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER_BYTES) as file:
         _refuse_twins(file.schema_arrow.names, path)
         batches = (file.iter_batches(step, row_groups=groups) for groups, step in spans(path, file.metadata))
         yield from _numbered(path, chain.from_iterable(batches))
 
 
-def _arrow(message: BatchFiles, path: Path, max_line_bytes: int) -> Iterator[tuple[str, int, pa.RecordBatch]]:
+def _arrow(message: BatchFiles, path: Path, max_line_bytes: int) -> Generator[tuple[str, int, pa.RecordBatch]]:
     with _opened(path) as source, pa.ipc.open_file(source) as file:
         _refuse_twins(file.schema.names, path)
         yield from _numbered(path, (file.get_batch(index) for index in range(file.num_record_batches)))

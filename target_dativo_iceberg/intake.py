@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -101,9 +102,10 @@ class Intake:
             return
         self._hand_over_files()
         roots, longest = root_paths(self._settings.batch_roots), self._settings.max_line_mb * MIB
-        for name, row, piece in pieces(message, roots, longest, self._candidates(stream)):
-            self._workers.submit(stream, piece.nbytes, staging(stream, piece, row, name, stamp), file_of(piece))
-            self.collect()
+        with closing(pieces(message, roots, longest, self._candidates(stream), self._workers.ahead)) as found:
+            for name, row, piece in found:
+                self._workers.submit(stream, piece.nbytes, staging(stream, piece, row, name, stamp), file_of(piece))
+                self.collect()
 
     def _candidates(self, stream: Stream) -> Callable[[Path], Candidate | None]:
         """Return what tells which files of a stream may be adopted."""

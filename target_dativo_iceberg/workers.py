@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from threading import Barrier
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
 if TYPE_CHECKING:
     from target_dativo_iceberg.adoption import Candidate
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _WORKERS = 2
 # Tasks that may wait or be done elsewhere: what each leaves here until its turn comes is small.
 _TASKS = 64
+_END = object()
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Job:
 
 
 class Workers:
-    """Threads that stage runs.
+    """Threads that stage runs, and threads that read files.
 
     Args:
         in_flight: bytes of input that may be at the workers.
@@ -51,18 +53,37 @@ class Workers:
     def __init__(self, in_flight: int) -> None:
         self._in_flight = in_flight
         self._threads = ThreadPoolExecutor(_WORKERS, "worker")
+        self._readers = ThreadPoolExecutor(_WORKERS, "reader")
         self._jobs: deque[Job] = deque()
         self._nbytes = 0
 
     def begin(self) -> None:
         """Begin all threads, while there is memory for them."""
-        together = Barrier(_WORKERS)
+        together = Barrier(2 * _WORKERS)
         try:
             for _ in range(_WORKERS):
                 self._threads.submit(together.wait)
+                self._readers.submit(together.wait)
         except BaseException:
             together.abort()
             raise
+
+    def ahead(self, items: Generator[_Item]) -> Generator[_Item]:
+        """Yield items, of which the next is made by a reading thread while one is looked at.
+
+        Args:
+            items: closed when no more are wanted. What it raises is raised here.
+
+        """
+        coming = self._readers.submit(next, items, _END)
+        try:
+            while (item := coming.result()) is not _END:
+                coming = self._readers.submit(next, items, _END)
+                yield cast("_Item", item)
+        finally:
+            if not coming.cancel():
+                wait([coming])
+            items.close()
 
     def submit(
         self, stream: Stream, nbytes: int, work: Callable[[], Staged], candidate: Candidate | None = None
@@ -98,4 +119,5 @@ class Workers:
 
     def shutdown(self) -> None:
         """Wait for the runs under way."""
+        self._readers.shutdown(wait=True, cancel_futures=True)
         self._threads.shutdown(wait=True, cancel_futures=True)
