@@ -18,7 +18,7 @@ from target_dativo_iceberg.adoption import Candidate, Piece
 from target_dativo_iceberg.errors import InputError, SettingsError
 from target_dativo_iceberg.line_arrays import line_array
 from target_dativo_iceberg.messages import BatchFiles, Records
-from target_dativo_iceberg.piece_sizes import BUFFER_BYTES, rows_in, spans
+from target_dativo_iceberg.piece_sizes import BUFFER_BYTES, has_small_pages, rows_in, spans
 
 _CHUNK = 4 << 20
 # Of a file that is only looked at: to decode its pages is half of the work, which one thread would hold up.
@@ -64,11 +64,12 @@ def pieces(
 
 def _side_by_side(file: Candidate, ahead: Callable[[Generator[Any]], Iterable[Any]]) -> Iterator[tuple[int, Piece]]:
     """Yield a file's pieces in order; row groups that follow each other are read by readers that take turns."""
-    readers = [iter(ahead(file.pieces(part, _READERS))) for part in range(_READERS)]
+    count = _READERS if has_small_pages(file.metadata) else 1
+    readers = [iter(ahead(file.pieces(part, count))) for part in range(count)]
     for group in range(file.metadata.num_row_groups):
         left = file.metadata.row_group(group).num_rows
         while left:
-            found = next(readers[group % _READERS], None)
+            found = next(readers[group % count], None)
             if found is None:
                 raise pa.ArrowInvalid("fewer rows than the footer says")
             left -= found[1].batch.num_rows

@@ -23,8 +23,23 @@ _UTMOST_BYTES = 64 << 20
 # Taken for a value at least: nulls take less in a file.
 _VALUE_BYTES = 8
 _TEXT = "BYTE_ARRAY"
+# Writers make pages of a MiB, or of a row group of a hundred thousand values.
+_PAGE_BYTES = 4 << 20
+_PAGES_BYTES = 64 << 20
 # Read at once of each column: a row group of any size takes little memory.
 BUFFER_BYTES = 64 << 10
+
+
+def has_small_pages(metadata: pq.FileMetaData) -> bool:
+    """Whether a page of each column, which a reader holds at once, is little enough for two readers to do so.
+
+    Args:
+        metadata: its footer.
+
+    """
+    groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
+    sizes = ([group.column(i).total_uncompressed_size for i in range(group.num_columns)] for group in groups)
+    return all(sum(min(size, _PAGE_BYTES) for size in found) <= _PAGES_BYTES for found in sizes)
 
 
 def rows_in(rows: int, nbytes: int, most: int = _WRITTEN_BYTES) -> int:
