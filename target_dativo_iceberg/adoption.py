@@ -21,6 +21,7 @@ from target_dativo_iceberg.contract.layout import plain
 from target_dativo_iceberg.contract.values.octets import is_utf8
 from target_dativo_iceberg.errors import InputError
 from target_dativo_iceberg.piece_sizes import BUFFER_BYTES, SEEN_BYTES, rows_of
+from target_dativo_iceberg.wide_groups import batches
 
 if TYPE_CHECKING:
     import os
@@ -97,7 +98,7 @@ class Candidate:
         ) as file:
             for group, row in itertools.islice(enumerate(begins), part, file.num_row_groups, parts):
                 step = rows_of(self.path, self.metadata, group, SEEN_BYTES, self.repeating)
-                for batch in file.iter_batches(step, row_groups=[group], use_threads=False):
+                for batch in batches(file, [group], step, use_threads=False):
                     yield row, Piece(self, group, batch)
                     row += batch.num_rows  # noqa: PLW2901 - the next piece of the same group
 

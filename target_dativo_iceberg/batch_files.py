@@ -18,7 +18,8 @@ from target_dativo_iceberg.adoption import Candidate, Piece
 from target_dativo_iceberg.errors import InputError, SettingsError
 from target_dativo_iceberg.line_arrays import line_array
 from target_dativo_iceberg.messages import BatchFiles, Records
-from target_dativo_iceberg.piece_sizes import BUFFER_BYTES, has_small_pages, rows_in, spans
+from target_dativo_iceberg.piece_sizes import BUFFER_BYTES, rows_in, spans
+from target_dativo_iceberg.wide_groups import are_narrow, batches
 
 _CHUNK = 4 << 20
 # Of a file that is only looked at: to decode its pages is half of the work, which one thread would hold up.
@@ -64,7 +65,7 @@ def pieces(
 
 def _side_by_side(file: Candidate, ahead: Callable[[Generator[Any]], Iterable[Any]]) -> Iterator[tuple[int, Piece]]:
     """Yield a file's pieces in order; row groups that follow each other are read by readers that take turns."""
-    count = _READERS if has_small_pages(file.metadata) else 1
+    count = _READERS if are_narrow(file.metadata) else 1
     readers = [iter(ahead(file.pieces(part, count))) for part in range(count)]
     for group in range(file.metadata.num_row_groups):
         left = file.metadata.row_group(group).num_rows
@@ -147,8 +148,8 @@ def _written(stream: str, lines: pa.BinaryArray, first: int, name: str) -> Recor
 def _parquet(message: BatchFiles, path: Path, max_line_bytes: int) -> Generator[tuple[str, int, pa.RecordBatch]]:
     with pq.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER_BYTES) as file:
         _refuse_twins(file.schema_arrow.names, path)
-        batches = (file.iter_batches(step, row_groups=groups) for groups, step in spans(path, file.metadata))
-        yield from _numbered(path, chain.from_iterable(batches))
+        found = (batches(file, groups, step) for groups, step in spans(path, file.metadata))
+        yield from _numbered(path, chain.from_iterable(found))
 
 
 def _arrow(message: BatchFiles, path: Path, max_line_bytes: int) -> Generator[tuple[str, int, pa.RecordBatch]]:
@@ -171,9 +172,9 @@ def _refuse_twins(names: Sequence[str], path: Path) -> None:
         raise InputError(f"BATCH file {path.name} names columns {twins} more than once", "mend the tap")
 
 
-def _numbered(path: Path, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[str, int, pa.RecordBatch]]:
+def _numbered(path: Path, found: Iterable[pa.RecordBatch]) -> Iterator[tuple[str, int, pa.RecordBatch]]:
     row = 1
-    for batch in batches:
+    for batch in found:
         batch.validate(full=True)  # a writer may have put anything in its buffers, half a character among others
         step = rows_in(batch.num_rows, batch.nbytes)
         for start in range(0, batch.num_rows, step):

@@ -13,6 +13,7 @@ from target_dativo_iceberg.adoption import Candidate, UnfitError
 from target_dativo_iceberg.contract.model import Kind, Type
 from target_dativo_iceberg.contract.values.arrow import arrow_type
 from target_dativo_iceberg.piece_sizes import text_lengths
+from target_dativo_iceberg.wide_groups import are_wide
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,9 +88,9 @@ def _repeating(path: Path, schema: pa.Schema, metadata: pq.FileMetaData, stream:
     """Return the text columns that are checked by their dictionaries: each value once.
 
     A column that is looked at in order, as a key or by an aggregate check, is not among them, nor one with long texts,
-    which would take much memory if they had to be written after all.
+    which would take much memory if they had to be written after all. Those of a wide file wait on the disk, as texts.
     """
-    if stream.ordered.measures:
+    if stream.ordered.measures or are_wide(metadata):
         return []
     kinds = {f.name: f.type.kind for f in stream.contract.fields}
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]

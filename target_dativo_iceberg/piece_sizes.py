@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -24,22 +24,30 @@ _UTMOST_BYTES = 64 << 20
 _VALUE_BYTES = 8
 _TEXT = "BYTE_ARRAY"
 # Writers make pages of a MiB, or of a row group of a hundred thousand values.
-_PAGE_BYTES = 4 << 20
-_PAGES_BYTES = 64 << 20
+_PAGE_BYTES = 1 << 20
+_PAGE_VALUES = 131_072
 # Read at once of each column: a row group of any size takes little memory.
 BUFFER_BYTES = 64 << 10
 
 
-def has_small_pages(metadata: pq.FileMetaData) -> bool:
-    """Whether a page of each column, which a reader holds at once, is little enough for two readers to do so.
+def page_bytes(metadata: pq.FileMetaData, groups: Sequence[int]) -> dict[str, int]:
+    """Return how many bytes a page takes, of which a reader holds one of each column at once: by column, at most.
 
     Args:
-        metadata: its footer.
+        metadata: of the Parquet file.
+        groups: numbers of row groups.
 
     """
-    groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
-    sizes = ([group.column(i).total_uncompressed_size for i in range(group.num_columns)] for group in groups)
-    return all(sum(min(size, _PAGE_BYTES) for size in found) <= _PAGES_BYTES for found in sizes)
+    found: dict[str, int] = {}
+    for number in groups:
+        group, sizes = metadata.row_group(number), dict[str, int]()
+        for index in range(group.num_columns):
+            chunk = group.column(index)
+            whole, name = chunk.total_uncompressed_size, chunk.path_in_schema.partition(".")[0]
+            page = max(_PAGE_BYTES, whole * _PAGE_VALUES // max(1, chunk.num_values))
+            sizes[name] = sizes.get(name, 0) + min(whole, page)
+        found |= {name: max(size, found.get(name, 0)) for name, size in sizes.items()}
+    return found
 
 
 def rows_in(rows: int, nbytes: int, most: int = _WRITTEN_BYTES) -> int:

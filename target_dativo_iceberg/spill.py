@@ -18,11 +18,13 @@ class Spill:
 
     Args:
         schema: of all pieces.
+        what: the rows are, for messages.
 
     """
 
-    def __init__(self, schema: pa.Schema) -> None:
+    def __init__(self, schema: pa.Schema, what: str = "rows that wait for the others of their partition") -> None:
         self._schema = schema
+        self._what = what
         self._file: IO[bytes] | None = None
         self._writer: pa.ipc.RecordBatchFileWriter | None = None
         self._reader: pa.ipc.RecordBatchFileReader | None = None
@@ -36,7 +38,7 @@ class Spill:
             StoreError: the folder is full or cannot be written.
 
         """
-        with _disk():
+        with _disk(self._what):
             if self._writer is None:
                 self._file = tempfile.TemporaryFile(prefix="dativo-rows-")  # noqa: SIM115 - closed by close
                 self._writer = pa.ipc.new_file(pa.PythonFile(self._file, "w"), self._schema)
@@ -47,7 +49,7 @@ class Spill:
 
     def read(self, number: int) -> pa.Table:
         """Return a piece; after the first is read none can be written. Several threads may read."""
-        with _disk(), self._lock:
+        with _disk(self._what), self._lock:
             if self._reader is None:
                 assert self._writer is not None
                 assert self._file is not None
@@ -72,11 +74,11 @@ def _source(file: IO[bytes]) -> pa.NativeFile:
 
 
 @contextmanager
-def _disk() -> Iterator[None]:
+def _disk(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         raise StoreError(
-            f"rows that wait for the others of their partition do not fit on the disk ({error.strerror or 'full'})",
+            f"{what} do not fit on the disk ({error.strerror or 'full'})",
             "free space in the folder for temporary files, or name another in TMPDIR",
         ) from error

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from target_dativo_iceberg import piece_sizes
+from target_dativo_iceberg import piece_sizes, wide_groups
 from target_dativo_iceberg.adoption import Candidate, Piece
 from target_dativo_iceberg.batch import Plan
 from target_dativo_iceberg.batch_files import pieces
@@ -58,7 +58,7 @@ def test_row_groups_that_are_read_side_by_side_come_in_order(
     tmp_path: Path, workers: Workers, monkeypatch: pytest.MonkeyPatch, rows: int, pages: int
 ) -> None:
     monkeypatch.setattr(piece_sizes, "_MOST_ROWS", rows)
-    monkeypatch.setattr(piece_sizes, "_PAGES_BYTES", pages)
+    monkeypatch.setattr(wide_groups, "_EACH_BYTES", pages)
     path = _file(tmp_path)
     found = _read(path, workers, _candidate(path))
     assert [piece.batch.column(0).to_pylist() for _, piece in found] == [
@@ -127,12 +127,3 @@ def test_the_next_piece_is_read_while_one_is_looked_at(workers: Workers) -> None
     assert next(taken) == 1
     assert came.wait(10)
     assert pc.sum(pa.array(list(taken))).as_py() == 2
-
-
-def test_a_wide_file_has_one_reader(tmp_path: Path) -> None:
-    path = tmp_path / "wide.parquet"
-    values = pa.array(range(20_000), pa.int64())
-    pq.write_table(pa.table({f"c{n}": values for n in range(600)}), path, use_dictionary=False)
-    assert not piece_sizes.has_small_pages(pq.read_metadata(path))
-    pq.write_table(pa.table({f"c{n}": values for n in range(100)}), path, use_dictionary=False)
-    assert piece_sizes.has_small_pages(pq.read_metadata(path))
