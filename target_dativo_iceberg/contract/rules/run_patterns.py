@@ -59,7 +59,7 @@ class Runs:
             return _within(found, self.spans) and self._have_length(offsets(texts), [])
         marks = pc.equal(data, pa.scalar(self.separator, pa.uint8()))
         between = len(self.lengths) - 1
-        if marks.true_count != between * len(texts) or not self._has_only(data, marks, found):
+        if marks.true_count != between * len(texts) or not self._has_only(data, self.separator, marks, found):
             return False
         where = offsets(texts)
         return self._have_length(where, _edges(_places(marks, where[0].as_py()), between))
@@ -69,16 +69,13 @@ class Runs:
         """Whether the number of characters matters no more than that of bytes, which may be larger."""
         return all(least <= 1 and most is None for least, most in self.lengths)
 
-    def _has_only(self, data: pa.UInt8Array, marks: pa.BooleanArray, found: dict[str, int]) -> bool:
+    def _has_only(self, data: pa.UInt8Array, mark: int, marks: pa.BooleanArray, found: dict[str, int]) -> bool:
         """Whether all bytes but separators lie within one range of the class."""
-        if _within(found, self._joined):
+        joined = _spans([(mark, mark), *self.spans])
+        if _within(found, joined):
             return True
         found = pc.min_max(data.filter(pc.invert(marks))).as_py()
         return found["min"] is None or _within(found, self.spans)
-
-    @property
-    def _joined(self) -> Sequence[Span]:
-        return self.spans if self.separator is None else _spans([(self.separator, self.separator), *self.spans])
 
     def _have_length(self, where: pa.Int32Array, edges: Sequence[pa.Int32Array]) -> bool:
         """Whether separators stand in each text as many as it should have, so far from each other as they should."""
