@@ -7,7 +7,7 @@ as they came, the file is copied; as soon as one has not, those before it are re
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -105,16 +105,22 @@ class Candidate:
     def _rows_of(self, group: int) -> int:
         return int(self.metadata.row_group(group).num_rows)
 
-    def compare(self, group: int, batch: pa.RecordBatch) -> None:
+    def compare(self, group: int, batch: pa.RecordBatch, ends: Mapping[str, pa.Array]) -> None:
         """Compare rows with what the footer says of their row group: readers leave out what it excludes.
 
         Workers call this side by side; `refused` is only ever set.
+
+        Args:
+            group: number of the row group.
+            batch: the rows.
+            ends: their least and greatest values, by column.
+
         """
         said = self.metadata.row_group(group)
         nulls = []
-        for index, column in enumerate(batch.columns):
+        for index, (name, column) in enumerate(zip(batch.schema.names, batch.columns, strict=True)):
             nulls.append(column.null_count)
-            if not _is_within(column, said.column(index).statistics):
+            if not _is_within(ends.get(name, column), said.column(index).statistics):
                 self.refused = True
         self._nulls.append((group, nulls))
 
@@ -219,19 +225,26 @@ def place(
     add(staged.accepted if file is None else file.written(staged.accepted))
 
 
-def validate(batch: pa.RecordBatch) -> None:
+def validate(batch: pa.RecordBatch, ends: Mapping[str, pa.Array]) -> None:
     """Refuse what a writer may have put into a file, half a character among others; Arrow's reader made the offsets.
 
     Args:
         batch: rows of a piece, as they were read.
+        ends: their least and greatest values, by column.
 
     Raises:
         pa.ArrowInvalid: values are not of their types.
 
     """
-    for column in batch.columns:
-        if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)) or not is_utf8(column):
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if name in ends:
+            ends[name].validate(full=True)
+        elif not _is_text(column.type) or not is_utf8(column):
             column.validate(full=True)
+
+
+def _is_text(type_: pa.DataType) -> bool:
+    return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_))
 
 
 def _same(stat: os.stat_result) -> tuple[int, int, int, int]:
@@ -254,8 +267,5 @@ def _is_within(column: pa.Array, said: pq.Statistics) -> bool:
         least, most = pa.scalar(said.min, values.type), pa.scalar(said.max, values.type)
     except (TypeError, ValueError, OverflowError, pa.ArrowException):  # no values of the type, half a character say
         return False
-    if pa.types.is_string(values.type) or pa.types.is_binary(values.type):
-        # To look for what is beyond costs a quarter of looking for the extremes.
-        return not (pc.any(pc.less(values, least)).as_py() or pc.any(pc.greater(values, most)).as_py())
-    found = pc.min_max(values).as_py()
-    return bool(least.as_py() <= found["min"] and found["max"] <= most.as_py())
+    # To look for what is beyond costs a quarter of looking for the extremes of texts.
+    return not (pc.any(pc.less(values, least)).as_py() or pc.any(pc.greater(values, most)).as_py())

@@ -213,12 +213,13 @@ def read_arrow(plan: Plan, batch: pa.RecordBatch) -> Typed:
     return Typed(found.batch, found.findings, found.unknown, _coercions(plan.declared.fields, columns, found, None))
 
 
-def read_exactly(plan: Plan, batch: pa.RecordBatch) -> pa.RecordBatch | None:
+def read_exactly(plan: Plan, batch: pa.RecordBatch, ends: Mapping[str, pa.Array]) -> pa.RecordBatch | None:
     """Read a batch whose values are the contract's as they are; None when one of them may not be.
 
     Args:
         plan: how it is read.
         batch: its columns are those of the contract, of the contract's types; texts may have a dictionary.
+        ends: the least and greatest values of the columns that have any, by column.
 
     """
     arrays = []
@@ -227,10 +228,11 @@ def read_exactly(plan: Plan, batch: pa.RecordBatch) -> pa.RecordBatch | None:
         if pa.types.is_dictionary(column.type):
             arrays.append(column)
             continue
-        array, unsure = cast(column, f.type)
+        own = ends.get(f.name) if column.type == arrow_type(f.type) else None  # a cast changes none of its values
+        array, unsure = cast(column if own is None else own, f.type)
         if unsure is not None or counted(column, f.type):
             return None
-        arrays.append(array)
+        arrays.append(array if own is None else column)
     return pa.RecordBatch.from_arrays(arrays, names=plan.schema.names)
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 from target_dativo_iceberg.adoption import Piece, validate
 from target_dativo_iceberg.batch import read_exactly
 from target_dativo_iceberg.batch_files import unreadable
+from target_dativo_iceberg.contract.values.ends import ends
 from target_dativo_iceberg.messages import Records
 from target_dativo_iceberg.stage import Source, Staged, stage, stage_arrow
 
@@ -59,12 +60,13 @@ def _stage_piece(
         InputError: values are not of their types.
 
     """
+    found = ends(piece.batch)
     try:
-        validate(piece.batch)
+        validate(piece.batch, found)
     except pa.ArrowInvalid as error:
         raise unreadable(name, "parquet", error) from error
-    piece.of.compare(piece.group, piece.batch)
-    rows = read_exactly(plan, piece.batch)
-    if rows is not None and judge.passes(rows):
+    piece.of.compare(piece.group, piece.batch, found)
+    rows = read_exactly(plan, piece.batch, found)
+    if rows is not None and judge.passes(rows, found):
         return Staged(rows.num_rows, rows, Source(None, piece.batch, first_row, bare=True, privacy=privacy, file=name))
     return stage_arrow(plan, judge, piece.batch, first_row, name, privacy, seals=seals)

@@ -37,7 +37,7 @@ version: 1.0.0
 schema:
   - name: a
     properties:
-      - {name: id, logicalType: integer, primaryKey: true, required: true}
+      - {name: id, logicalType: integer, primaryKey: true, required: true, logicalTypeOptions: {minimum: -1}}
       - {name: x, logicalType: number, required: true}
       - {name: s, id: text, logicalType: string, logicalTypeOptions: {maxLength: 30}}
       - {name: at, logicalType: timestamp}

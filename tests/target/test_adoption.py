@@ -190,10 +190,11 @@ def test_a_file_is_written_anew_where_its_table_takes_none(target: Target, table
     [
         (_replaced("s", lambda c: pc.if_else(pc.equal(made()["id"], ROWS - 2), "x" * 31, c)), 1),
         (_replaced("k", lambda c: pc.if_else(pc.equal(made()["id"], ROWS - 2), "CC", c)), 1),
+        (_replaced("id", lambda c: pc.if_else(pc.equal(c, ROWS - 2), -2, c)), 1),
         (_replaced("id", lambda c: pc.if_else(pc.equal(c, ROWS - 1), None, c)), 1),
         (_replaced("id", lambda c: pc.if_else(pc.equal(c, ROWS - 1), 0, c)), 1),
     ],
-    ids=["a rule", "a rule on what repeats", "a null", "a repeated key"],
+    ids=["a rule", "a rule on what repeats", "a range", "a null", "a repeated key"],
 )
 def test_one_bad_row_has_all_the_others_written_anew(
     target: Target, tables: Tables, spoilt: pa.Table, away: int

@@ -16,10 +16,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from target_dativo_iceberg import batch_files
-from target_dativo_iceberg.batch import Plan, read, read_arrow
+from target_dativo_iceberg.adoption import validate
+from target_dativo_iceberg.batch import Plan, read, read_arrow, read_exactly
 from target_dativo_iceberg.batch_files import pieces
 from target_dativo_iceberg.cells import json_lines
 from target_dativo_iceberg.contract.model import Contract, Field, Kind, Type
+from target_dativo_iceberg.contract.values.ends import ends
 from target_dativo_iceberg.envelope import BatchFiles
 from target_dativo_iceberg.errors import InputError
 from target_dativo_iceberg.messages import Records
@@ -138,6 +140,45 @@ def test_a_column_of_a_file_means_what_its_json_means(name: str) -> None:
         refused = {row for row, found in typed.findings.items() if found.violations}
         found = [_NO if row in refused else value for row, value in enumerate(typed.batch["c"].to_pylist())]
         assert found == expected[kind]
+
+
+def _digits(*numbers: int) -> pa.Array:
+    """Decimals of whatever number of digits, as a writer may have put them into a file."""
+    wide = pa.array(map(Decimal, numbers), pa.decimal128(38, 0))
+    return pa.Array.from_buffers(pa.decimal128(12, 2), len(wide), wide.buffers())
+
+
+# Columns of the contract's own types, the odd value between others, and whether all of it is the contract's.
+_OWN: dict[str, tuple[pa.Array, str, bool]] = {
+    "years": (pa.array([0, None, -719_162, 2_932_896], pa.date32()), "day", True),
+    "before year 1": (pa.array([0, -719_163, 1], pa.date32()), "day", False),
+    "after year 9999": (pa.array([0, 2_932_897, None], pa.date32()), "day", False),
+    "instants": (pa.array([0, None, 253_402_300_799_999_999], pa.timestamp("us", "UTC")), "instant", True),
+    "late instant": (pa.array([0, 253_402_300_800_000_000, 1], pa.timestamp("us", "UTC")), "instant", False),
+    "early moment": (pa.array([0, -(2**62), 1], pa.timestamp("us")), "moment", False),
+    "digits": (_digits(5, 10**12 - 1, 1 - 10**12), "money", True),
+    "a digit more": (_digits(5, 10**12, 7), "money", False),
+    "a digit more below": (_digits(5, -(10**12), 7), "money", False),
+    "not a number": (pa.array([1.0, _NAN, 2.0]), "double", False),
+    "nulls": (pa.nulls(3, pa.int64()), "long", True),
+}
+
+
+@pytest.mark.parametrize("name", _OWN)
+def test_a_column_that_is_as_the_contract_has_it_is_told_from_one_that_is_not(name: str) -> None:
+    column, kind, fits = _OWN[name]
+    plan = Plan(Contract("stream", (Field("c", _KINDS[kind]),)), {}, bare=True)
+    batch = pa.record_batch({"c": column})
+    found = read_exactly(plan, batch, ends(batch))
+    assert (found is not None) == fits
+    assert found is None or found["c"].equals(column)
+
+
+@pytest.mark.parametrize("name", ["a digit more", "a digit more below"])
+def test_values_that_are_not_of_their_type_are_refused(name: str) -> None:
+    batch = pa.record_batch({"a": _OWN["digits"][0], "c": _OWN[name][0]})
+    with pytest.raises(pa.ArrowInvalid, match="does not fit in precision"):
+        validate(batch, ends(batch))
 
 
 # ---- files ----

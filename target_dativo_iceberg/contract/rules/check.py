@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,7 +12,7 @@ import pyarrow.compute as pc
 from target_dativo_iceberg.contract.findings import member
 from target_dativo_iceberg.contract.layout import elements, rows_mask
 from target_dativo_iceberg.contract.model import Contract, Field, Kind, Severity
-from target_dativo_iceberg.contract.rules.row_rules import Test, compiled_test, scalar
+from target_dativo_iceberg.contract.rules.row_rules import RANGES, Test, compiled_test, scalar
 
 # A step to the elements of a list, or to the values of a map; other steps are names of members.
 _ELEMENTS = "[*]"
@@ -29,6 +31,7 @@ class Compiled:
         severity: error or warning.
         message: what is wrong with a row that breaks it.
         test: see `Test`.
+        ranged: whether no value breaks the rule when neither the least nor the greatest does.
 
     """
 
@@ -40,6 +43,7 @@ class Compiled:
     severity: Severity
     message: str
     test: Test
+    ranged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,11 @@ class Checker:
             test = compiled_test(rule, field.type, lenient=self._lenient)
             if test is not None:
                 message = f"breaks {rule.kind.value}"
-                self._rules.append(Compiled(rule.id, "constraint", column, path, steps, rule.severity, message, test))
+                self._rules.append(
+                    Compiled(
+                        rule.id, "constraint", column, path, steps, rule.severity, message, test, rule.kind in RANGES
+                    )
+                )
         if field.type.kind is Kind.STRUCT:
             for below in field.type.fields:
                 self._add(column, below, member(path, below.name), (*steps, below.name))
@@ -95,12 +103,21 @@ class Checker:
             each = ".*" if field.type.kind is Kind.MAP else _ELEMENTS
             self._add(column, field.type.item, path + each, (*steps, _ELEMENTS))
 
-    def broken(self, batch: pa.RecordBatch) -> list[Broken]:
-        """Return the rules that some row of a typed batch breaks."""
+    def broken(self, batch: pa.RecordBatch, ends: Mapping[str, pa.Array] = MappingProxyType({})) -> list[Broken]:
+        """Return the rules that some row of a typed batch breaks.
+
+        Args:
+            batch: typed rows.
+            ends: the least and greatest values of its columns, of those for which they are known.
+
+        """
         found = []
         for compiled in self._rules:
             column = batch.column(compiled.column)
             if compiled.klass == "missing_required" and column.null_count == 0:
+                continue
+            own = ends.get(batch.schema.names[compiled.column]) if compiled.ranged else None
+            if own is not None and not pc.any(compiled.test(own)).as_py():
                 continue
             rows = _tested(column, compiled.steps, compiled.test, whole=compiled.klass == "missing_required")
             if rows is not None and pc.any(rows, min_count=0).as_py():

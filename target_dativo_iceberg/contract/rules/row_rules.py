@@ -19,6 +19,8 @@ from target_dativo_iceberg.errors import ContractError
 
 # A mask of the values that break a rule, given the column. Null values pass every rule but `required`.
 Test = Callable[[pa.Array], pa.Array]
+# Rules that no value of a column breaks when neither its least nor its greatest does.
+RANGES = frozenset({RuleKind.MINIMUM, RuleKind.MAXIMUM, RuleKind.EXCLUSIVE_MINIMUM, RuleKind.EXCLUSIVE_MAXIMUM})
 _EXACT = Context(prec=100)
 # Up to these every integer, and every power of ten, is a double.
 _EXACT_DOUBLE, _EXACT_POWERS = 2.0**53, 22

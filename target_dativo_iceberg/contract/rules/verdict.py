@@ -104,9 +104,15 @@ class Judge:
             return Verdict(batch, warnings=warnings)
         return self._sorted(batch, reasons, warnings)
 
-    def passes(self, batch: pa.RecordBatch) -> bool:
-        """Whether no row of a typed batch breaks any rule; columns may have dictionaries."""
-        return not self._checker.broken(batch)
+    def passes(self, batch: pa.RecordBatch, ends: Mapping[str, pa.Array]) -> bool:
+        """Whether no row of a typed batch breaks any rule.
+
+        Args:
+            batch: columns may have dictionaries.
+            ends: the least and greatest values of the columns that have any, by column.
+
+        """
+        return not self._checker.broken(batch, ends)
 
     def _without_needless(
         self, deleted_at: pa.Array, reasons: Mapping[int, list[Violation]]
