@@ -263,9 +263,13 @@ def _is_within(column: pa.Array, said: pq.Statistics) -> bool:
     if not said.has_min_max or column.null_count == len(column):
         return True
     values = column.dictionary if pa.types.is_dictionary(column.type) else column
+    if isinstance(values.type, pa.BaseExtensionType):  # UUIDs, which Arrow does not compare
+        values = values.storage
     try:
         least, most = pa.scalar(said.min, values.type), pa.scalar(said.max, values.type)
     except (TypeError, ValueError, OverflowError, pa.ArrowException):  # no values of the type, half a character say
+        return False
+    if not pc.less_equal(least, most).as_py():  # one of them is NaN
         return False
     # To look for what is beyond costs a quarter of looking for the extremes of texts.
     return not (pc.any(pc.less(values, least)).as_py() or pc.any(pc.greater(values, most)).as_py())

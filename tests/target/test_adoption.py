@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from target_dativo_iceberg.adoption import Candidate
+from target_dativo_iceberg.contract.values.ends import ends
 from target_dativo_iceberg.parquet_footer import with_field_ids
 from tests.readback import Tables
 from tests.target.big_files import (
@@ -217,6 +222,35 @@ def test_a_footer_that_lies_is_not_believed(target: Target, tables: Tables) -> N
     load_files(target, path, compression="none")
     assert not are_adopted(target, path)
     assert tables.sql("SELECT count(*) FROM {a} WHERE id = 5") == [(1,)]
+
+
+def test_a_file_with_uuids_is_adopted(target: Target, tables: Tables) -> None:
+    path, first = target.folder / "one.parquet", UUID(int=1)
+    uuids = pa.array([None, *(UUID(int=n).bytes for n in range(1, ROWS))], pa.uuid())
+    pq.write_table(made().append_column("u", uuids), path)
+    contract = contract_of(target, "      - {name: u, logicalType: string, physicalType: uuid}\n")
+    load_files(target, path, contract_path=contract)
+    assert are_adopted(target, path)
+    assert tables.sql("SELECT count(u), CAST(min(u) AS VARCHAR) FROM {a}") == [(ROWS - 1, str(first))]
+
+
+def _refuses(least: float, most: float, path: Path) -> bool:
+    """Whether a file is refused whose footer has these bounds, which no writer at hand can be made to write."""
+    said = SimpleNamespace(has_min_max=True, min=least, max=most)
+    metadata: Any = SimpleNamespace(
+        row_group=lambda _: SimpleNamespace(column=lambda _: SimpleNamespace(statistics=said))
+    )
+    plan: Any = None
+    path.touch()
+    file, rows = Candidate(path, path.stat(), metadata, plan), pa.record_batch({"x": [1.0, None, 5.0]})
+    file.compare(0, rows, ends(rows))
+    return file.refused
+
+
+@pytest.mark.parametrize(("least", "most"), [(math.nan, 9.0), (0.0, math.nan), (5.0, 1.0), (0.0, 4.0), (2.0, 9.0)])
+def test_bounds_that_do_not_hold_refuse_a_file(tmp_path: Path, least: float, most: float) -> None:
+    assert _refuses(least, most, tmp_path / "a.parquet")
+    assert not _refuses(1.0, 5.0, tmp_path / "a.parquet")
 
 
 def test_a_file_whose_texts_repeat_and_are_long_is_adopted(target: Target, tables: Tables) -> None:
