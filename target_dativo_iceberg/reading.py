@@ -20,13 +20,13 @@ from target_dativo_iceberg.contract.record_metadata import OF_MESSAGE
 from target_dativo_iceberg.contract.singer import Property
 from target_dativo_iceberg.contract.values.arrow import arrow_schema
 from target_dativo_iceberg.contract.values.masks import either, flagged
+from target_dativo_iceberg.heads import head_of
 from target_dativo_iceberg.line_arrays import data_of
 from target_dativo_iceberg.screening import screened
 from target_dativo_iceberg.wire import Keep, informed, kept_as, wire_type
 
+_HEAD = (pa.field("type", pa.string()), pa.field("stream", pa.string()))
 _ENVELOPE = (
-    pa.field("type", pa.string()),
-    pa.field("stream", pa.string()),
     pa.field("time_extracted", pa.string()),
     pa.field("version", pa.int64()),
 )
@@ -213,8 +213,11 @@ class Plan:
         return self._parsed(lines, "ignore") if odd is None else None
 
     def _parsed(self, lines: pa.BinaryArray, unexpected: str) -> Parsed | None:
-        data = data_of(lines)
-        fields = list(self._record) if self.bare else [*_ENVELOPE, pa.field("record", self._record)]
+        # Where what nobody declared is ignored, a second `type` would be too, if the first were not there.
+        cut = None if self.bare or unexpected == "ignore" else _without_head(lines)
+        message = [*(_HEAD if cut is None else ()), *_ENVELOPE, pa.field("record", self._record)]
+        fields = list(self._record) if self.bare else message
+        data = data_of(lines if cut is None else cut)
         try:
             table = pj.read_json(
                 pa.BufferReader(data),
@@ -254,6 +257,17 @@ def _is_utf8(lines: pa.BinaryArray) -> bool:
     except pa.ArrowInvalid:
         return False
     return True
+
+
+def _without_head(lines: pa.BinaryArray) -> pa.BinaryArray | None:
+    """Return RECORD messages without the `type` and `stream` that all of them begin with, or None: they do not.
+
+    To parse both, whose values are known, takes longer than to copy the rest.
+    """
+    head = head_of(lines[0].as_py()) if len(lines) else None
+    if head is None or not pc.all(pc.starts_with(lines, pattern=head[0])).as_py():
+        return None
+    return pc.binary_replace_slice(lines, 0, len(head[0]), b"{")
 
 
 def _matching(lines: pa.BinaryArray, signs: Sequence[str], pattern: str) -> pa.BooleanArray | None:

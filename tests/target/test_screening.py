@@ -20,6 +20,8 @@ BAD = {
     "deep": b'{"record": {"id": ' + b"[" * 5000 + b"]" * 5000 + b"}}\n",
     "not UTF-8": b'{"record": {"id": 1, "name": "\xff"}}\n',
     "empty": b"\n",
+    "another stream after it": b'{"type": "RECORD", "stream": "a", "record": {"id": 1}, "stream": "b"}\n',
+    "another type after it": b'{"type": "RECORD", "stream": "a", "record": {"id": 1}, "type": "STATE"}\n',
     "two of one document": b'{"record": {"id": 1}\n, "type": "RECORD"}\n',
 }
 
@@ -54,6 +56,25 @@ def test_bad_lines_among_good_ones_are_read_as_if_alone(kind: str, count: int) -
 def test_all_kinds_of_bad_lines_together_are_read_as_if_alone() -> None:
     for seed in range(10):
         _assert_as_alone(_plan(), _run(list(BAD.values()), seed))
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_bad_lines_are_read_as_if_alone_once_unknown_members_are_left_out(kind: str) -> None:
+    plan = _plan()
+    read(plan, _run([GOOD.replace(b'"n"', b'"n", "more": 1') % 1], 1))
+    assert plan.ignores_unknown
+    _assert_as_alone(plan, _run([BAD[kind]], 2))
+
+
+@pytest.mark.parametrize("start", [b'{"stream": "a", "type": "RECORD",', b'{"type":"RECORD","stream":"a",', b"{"])
+@pytest.mark.parametrize("rows", [(0,), (100,), (199,), tuple(range(1, 200))])
+def test_lines_that_begin_another_way_are_read_like_the_others(start: bytes, rows: tuple[int, ...]) -> None:
+    lines = [GOOD % number for number in range(200)]
+    for row in rows:
+        lines[row] = lines[row].replace(b'{"type": "RECORD", "stream": "a",', start)
+    found = read(_plan(), pa.array(lines, pa.binary()))
+    assert not found.findings
+    assert found.batch.column("id").to_pylist() == list(range(200))
 
 
 def test_runs_after_a_bad_run_are_read_as_if_alone() -> None:
