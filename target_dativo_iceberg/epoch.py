@@ -62,6 +62,7 @@ class Epoch:
         self._by_stream: dict[str, OpenTable] = {}
         self._tasks: list[Future[None]] = []
         self._buffered = 0
+        self._room = max(GROUP_BYTES, settings.room // 2)
         self._sent = False
         self._started = time.monotonic()
         self.span: Span | None = None
@@ -168,7 +169,7 @@ class Epoch:
         self._buffered += batch.nbytes
         if fills_group(table.rows, table.nbytes):
             self._flush(table)
-        while self._buffered > 2 * GROUP_BYTES:
+        while self._buffered > self._room:
             self._flush(max(self._tables.values(), key=lambda t: t.nbytes))
 
     def _flush(self, table: OpenTable) -> None:

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from target_dativo_iceberg.tally import Tally
 
 _IN_FLIGHT_BYTES = 8 * MIB
-_PROCESS_MB = 256
 
 
 class Intake:
@@ -49,7 +48,7 @@ class Intake:
         self._settings = settings
         self._epochs = epochs
         self._tally = tally
-        room = max(_IN_FLIGHT_BYTES, (settings.memory_limit_mb - _PROCESS_MB) * MIB // 8)
+        room = max(_IN_FLIGHT_BYTES, settings.room // 8)
         self._workers = Workers(room)
         self._gathering = Gathering(room)
         self._spread = Spread(settings) if settings.spread_batches != "no" else None

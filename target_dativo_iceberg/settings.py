@@ -17,6 +17,8 @@ from target_dativo_iceberg.setting_values import read, typed
 from target_dativo_iceberg.stream_settings import Overrides, overriding, read_overrides
 
 MIB = 1 << 20
+# What the process takes without any data: libraries, catalog, what is kept of streams and tables.
+_PROCESS_BYTES = 256 * MIB
 DEFAULT_WAREHOUSE = "./warehouse"
 # These end up in snapshots, table properties and names of files.
 _IDENTITIES = ("job_id", "run_id", "tenant_id")
@@ -98,6 +100,11 @@ class Settings:
     def __repr__(self) -> str:
         """Only the type's name."""
         return "Settings(…)"
+
+    @property
+    def room(self) -> int:
+        """Bytes that `memory_limit_mb` leaves for data."""
+        return self.memory_limit_mb * MIB - _PROCESS_BYTES
 
     @property
     def nessie_branch(self) -> str:

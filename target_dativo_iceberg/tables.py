@@ -112,7 +112,7 @@ class Store:
         self._tried = False
         self.checkpoints: dict[tuple[Identifier, str], str] = {}
         self.leeway = leeway_of(settings)
-        self.waiting = Waiting(max(_LEAST_WAITING, (settings.memory_limit_mb - 256) * _MIB // 8))
+        self.waiting = Waiting(max(_LEAST_WAITING, settings.room // 8))
         self._date = datetime.now(UTC).date()
 
     def load(self, identifier: Identifier) -> Table | None:

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from target_dativo_iceberg.spread.task import Outcome, Task
 
 # What the process takes besides, and what a thread takes for a row group on its way into a file.
-_PROCESS_BYTES = 256 * MIB
 _THREAD_BYTES = 72 * MIB
 
 
@@ -56,8 +55,7 @@ class Threads:
     """
 
     def __init__(self, settings: Settings) -> None:
-        there_is = settings.memory_limit_mb * MIB - _PROCESS_BYTES
-        self.width = max(1, min(_cpus(), there_is // _THREAD_BYTES))
+        self.width = max(1, min(_cpus(), settings.room // _THREAD_BYTES))
         self._stopped = Event()
 
     def run(self, task: Task) -> Outcome:
