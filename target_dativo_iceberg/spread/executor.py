@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from target_dativo_iceberg.settings import Settings
     from target_dativo_iceberg.spread.task import Outcome, Task
 
-# What the process takes besides, and what a thread takes for a row group on its way into a file.
+# What a thread takes for a row group on its way into a file.
 _THREAD_BYTES = 72 * MIB
 
 
