@@ -83,6 +83,10 @@ class Cluster:
         """Have the next worker of a node that writes to a file stop there (see `halting`)."""
         self._flag(number).touch()
 
+    def is_to_halt(self, number: int) -> bool:
+        """Whether none has stopped since that was asked for."""
+        return self._flag(number).exists()
+
     def halted(self, number: int) -> list[int]:
         """Workers of a node that have stopped."""
         found = []
@@ -145,12 +149,12 @@ class Cluster:
                 raise RuntimeError(f"a node of Ray ended: {self._said(number)}")
 
 
-def until(condition: Callable[[], object], what: str) -> None:
-    """Wait for a condition; it comes true within two minutes or never."""
+def until(condition: Callable[[], object], what: str, log: Callable[[], str] = str) -> None:
+    """Wait for a condition; it comes true within two minutes or never. What a log says by then is said with it."""
     limit = time.monotonic() + _PATIENCE
     while not condition():
         if time.monotonic() > limit:
-            raise TimeoutError(f"never happened: {what}")
+            raise TimeoutError(f"never happened: {what}\n{log()}")
         time.sleep(0.02)
 
 

@@ -72,21 +72,20 @@ def _workers_are_lost(orders: Orders, cluster: Cluster, folder: Path) -> None:
     for node in (_HEAD, _DOOMED):
         cluster.halt(node)
     with Load(folder, orders, cluster.environment, on_violation="quarantine", spread_batches="ray") as load:
-        # not before both are at work, so that one has not done it all when the other comes
-        for pid in _halted(load, cluster, _HEAD) + _halted(load, cluster, _DOOMED):
-            os.kill(pid, signal.SIGCONT)
-        _once_there_are(orders.files // 4, load)
-        cluster.halt(_HEAD)
+        # Not before both are at work, and each is told where to stop next before it goes on: who is only looked at now
+        # and then, and told then, may have done all files by that time.
+        at_work = _halted(load, cluster, _HEAD), _halted(load, cluster, _DOOMED)
+        _halt_next(cluster, _HEAD, at_work[_HEAD])
         for pid in _halted(load, cluster, _HEAD):
             os.kill(pid, signal.SIGKILL)
         _say(f"{len(load.data_files())} data files are there, a worker is killed in the middle of one")
+        _halt_next(cluster, _DOOMED, at_work[_DOOMED])
         _once_there_are(orders.files // 2, load)
-        cluster.halt(_DOOMED)
         _halted(load, cluster, _DOOMED)
         cluster.kill_node(_DOOMED)
         _say(f"{len(load.data_files())} data files are there, a node is killed in the middle of one")
         # what it says on standard output is not for us: there is STATE
-        until(lambda: "(raylet)" in load.log or load.has_ended(), "Ray says that a node is lost")
+        until(lambda: "(raylet)" in load.log or load.has_ended(), "Ray says that a node is lost", lambda: load.log)
         ended = load.wait()
     _check_tables(orders, ended)
     _check_report(orders, ended)
@@ -114,14 +113,22 @@ def _the_head_is_lost(cluster: Cluster, folder: Path) -> None:
 
 def _halted(load: Load, cluster: Cluster, node: int) -> list[int]:
     """Wait for a worker of a node to stop in the middle of a file."""
-    until(lambda: cluster.halted(node) or load.has_ended(), f"a worker of node {node} is at a file\n{load.log}")
+    until(lambda: cluster.halted(node) or load.has_ended(), f"a worker of node {node} is at a file", lambda: load.log)
     found = cluster.halted(node)
     assert found, load.log
     return found
 
 
+def _halt_next(cluster: Cluster, node: int, halted: list[int]) -> None:
+    """Let halted workers of a node go on; the next of the node's that writes stops."""
+    cluster.halt(node)
+    for pid in halted:
+        os.kill(pid, signal.SIGCONT)
+    until(lambda: not set(halted) & set(cluster.halted(node)) or not cluster.is_to_halt(node), "they go on")
+
+
 def _once_there_are(files: int, load: Load) -> None:
-    until(lambda: len(load.data_files()) >= files or load.has_ended(), f"{files} files are there")
+    until(lambda: len(load.data_files()) >= files or load.has_ended(), f"{files} files are there", lambda: load.log)
 
 
 def _check_failed(ended: Loaded, said: str) -> None:
