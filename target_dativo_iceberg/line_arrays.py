@@ -45,6 +45,11 @@ def raw_offsets(lines: pa.BinaryArray) -> pa.Int32Array:
     return pa.Array.from_buffers(pa.int32(), len(lines) + 1, [None, lines.buffers()[1]], offset=lines.offset)
 
 
+def offsets_of(lines: pa.BinaryArray) -> memoryview[int]:
+    """Return the same where they are, to be looked at one by one."""
+    return memoryview(lines.buffers()[1]).cast("i")[lines.offset :][: len(lines) + 1]
+
+
 def data_of(lines: pa.BinaryArray) -> pa.Buffer:
     """Return the bytes of an array of lines, without a copy."""
     offsets = raw_offsets(lines)

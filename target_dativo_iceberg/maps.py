@@ -108,14 +108,14 @@ class StreamMaps:
         return self.records(run, bare=True)
 
     def _mapped(self, stream_map: Any, rows: Sequence[_Row], run: Records) -> Records:
-        lines, numbers = [], []
+        lines, kept = [], []
         for row, line, record, told in rows:
             mapped = line if record is None else self._line(stream_map, dict(record), told, run, row)
             if mapped is not None:
                 lines.append(mapped)
-                numbers.append(run.line_number(row))
-        array = pa.array(lines, pa.binary())
-        return Records(stream_map.stream_alias, array, numbers=pa.array(numbers, pa.int64()), file=run.file)
+                kept.append(row)
+        numbers = run.line_numbers().take(pa.array(kept, pa.int64()))
+        return Records(stream_map.stream_alias, pa.array(lines, pa.binary()), numbers=numbers, file=run.file)
 
     def _line(self, stream_map: Any, record: dict[str, Any], told: bytes, run: Records, row: int) -> bytes | None:
         try:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -66,6 +67,9 @@ def contract_of(name: str) -> Contract:
     )
 
 
+_SCHEMA = arrow_schema(contract_of("quarantine"))
+
+
 @dataclass(frozen=True, slots=True)
 class Rejected:
     """One record that the contract rejected.
@@ -88,42 +92,46 @@ class Rejected:
 
 def rows(run_id: str, stream: str, contract: Contract, rejected: Sequence[Rejected]) -> pa.RecordBatch:
     """Return rejected records as rows of the quarantine table."""
-    now = datetime.now(UTC)
-    fixed: dict[str, Any] = {
+    same: dict[str, Any] = {
         "_run_id": run_id,
         "_stream": stream,
-        "_received_at": now,
+        "_received_at": datetime.now(UTC),
         "_contract_id": contract.id,
         "_contract_version": contract.version,
         "_contract_sha256": contract.sha256,
         "_replayed_at": None,
     }
-    schema = arrow_schema(contract_of("quarantine"))
-    return pa.RecordBatch.from_pylist([{**fixed, **_row(r, contract.primary_key)} for r in rejected], schema)
-
-
-def _row(rejected: Rejected, keys: Sequence[str]) -> Mapping[str, Any]:
-    text = rejected.record.decode("utf-8", "replace")
-    return {
-        "_seq": rejected.line_number,
-        "_errors": [_error(violation, action) for violation, action in rejected.reasons],
-        "_record": text,
-        "_record_sha256": hashlib.sha256(rejected.record).hexdigest(),
-        "_keys": _keys(rejected.record, keys),
-        "_file": rejected.file or None,
+    own = {
+        "_seq": [r.line_number for r in rejected],
+        "_errors": _errors([r.reasons for r in rejected]),
+        "_record": [r.record.decode("utf-8", "replace") for r in rejected],
+        "_record_sha256": [hashlib.sha256(r.record).hexdigest() for r in rejected],
+        "_keys": [_keys(r.record, contract.primary_key) for r in rejected],
+        "_file": [r.file or None for r in rejected],
     }
-
-
-def _error(violation: Violation, action: Action) -> dict[str, str]:
-    return {
-        "field": column_of(violation.path),
-        "path": violation.path,
-        "class": violation.klass,
-        "rule": violation.rule,
-        "severity": "error",
-        "action": action.value,
-        "message": violation.message,
+    columns = own | {
+        name: pa.repeat(pa.scalar(value, _SCHEMA.field(name).type), len(rejected)) for name, value in same.items()
     }
+    return pa.RecordBatch.from_pydict(columns, _SCHEMA)
+
+
+def _errors(reasons: Sequence[Sequence[tuple[Violation, Action]]]) -> pa.ListArray:
+    """Return the reasons of each record; column by column that takes a fifth of what a list of objects does."""
+    flat = [reason for found in reasons for reason in found]
+    columns = {
+        "field": [column_of(violation.path) for violation, _ in flat],
+        "path": [violation.path for violation, _ in flat],
+        "class": [violation.klass for violation, _ in flat],
+        "rule": [violation.rule for violation, _ in flat],
+        "severity": ["error"] * len(flat),
+        "action": [action.value for _, action in flat],
+        "message": [violation.message for violation, _ in flat],
+    }
+    of_list = _SCHEMA.field("_errors").type
+    members = list(of_list.value_type)
+    errors = pa.StructArray.from_arrays([pa.array(columns[m.name], m.type) for m in members], fields=members)
+    ends = itertools.accumulate(map(len, reasons), initial=0)
+    return pa.ListArray.from_arrays(pa.array(list(ends), pa.int32()), errors, of_list)
 
 
 def _keys(record: bytes, keys: Sequence[str]) -> str:

@@ -294,7 +294,7 @@ def _as_one(lines: pa.BinaryArray) -> pa.BinaryArray:
 
 
 def _enveloped(record: Any, *, bare: bool) -> Any:
-    return record if bare else msgspec.defstruct("Line", [("record", record), ("type", str, ""), ("stream", str, "")])
+    return record if bare else msgspec.defstruct("Line", [("record", record)])
 
 
 def _awkward(name: str) -> bool:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 import pyarrow as pa
 
-from target_dativo_iceberg.line_arrays import data_of, raw_offsets
+from target_dativo_iceberg.contract.values.masks import all_but
+from target_dativo_iceberg.line_arrays import offsets_of
 
 # The decoder names the document of a list that does not fit its type, and the byte at which text is no JSON.
 _DOCUMENT = re.compile(r"at `\$\[(\d+)\]")
@@ -29,29 +29,30 @@ def screened(decoder: msgspec.json.Decoder[Any], lines: pa.BinaryArray) -> pa.Bo
         lines: each ends with a line break.
 
     """
-    good = [True] * len(lines)
-    offsets = _offsets(lines)
-    data = memoryview(data_of(lines))
+    refused: list[int] = []
+    offsets = offsets_of(lines)
+    data = memoryview(lines.buffers()[2])
     start = 0
     while start < len(lines):
         row = _first_refused(decoder, data, offsets, start)
         if row is None:
             break
         if not start <= row < len(lines):
-            good[start:] = [_accepts(decoder, line) for line in lines.slice(start).to_pylist()]
+            rest = enumerate(lines.slice(start).to_pylist(), start)
+            refused += [index for index, line in rest if not _accepts(decoder, line)]
             break
-        good[row] = False
+        refused.append(row)
         start = row + 1
-    return pa.array(good, pa.bool_())
+    return all_but(refused, len(lines))
 
 
 def _first_refused(
-    decoder: msgspec.json.Decoder[Any], data: memoryview, offsets: Sequence[int], start: int
+    decoder: msgspec.json.Decoder[Any], data: memoryview, offsets: memoryview[int], start: int
 ) -> int | None:
     """Return the first line from `start` that is refused, -1 when it is not known which, None when there is none."""
     rest = len(offsets) - 1 - start
     try:
-        return None if len(decoder.decode_lines(data[offsets[start] :])) == rest else -1
+        return None if len(decoder.decode_lines(data[offsets[start] : offsets[-1]])) == rest else -1
     except msgspec.ValidationError as error:
         named = _DOCUMENT.search(str(error))
         return start + int(named[1]) if named else -1
@@ -68,9 +69,3 @@ def _accepts(decoder: msgspec.json.Decoder[Any], line: bytes) -> bool:
     except _REFUSALS:
         return False
     return True
-
-
-def _offsets(lines: pa.BinaryArray) -> list[int]:
-    """Return where each line begins in the bytes of the lines, and where the last one ends."""
-    found: list[int] = raw_offsets(lines).to_pylist()
-    return found if found[0] == 0 else [offset - found[0] for offset in found]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
@@ -56,12 +57,17 @@ class Source:
     privacy: Privacy | None = None
     file: str = ""
 
-    def rejected(self, row: int, reasons: Reasons) -> Rejected:
-        """Return a row with the reasons against it."""
-        number = self.lines.line_number(row) if self.lines else self.first_row + row
-        file = f"BATCH file {self.file}: " if self.file else ""
-        place = f"{file}{'line' if self.lines else 'row'} {number}"
-        return Rejected(number, self.text(row), reasons, place, self.file)
+    def rejected(self, rows: Mapping[int, Reasons]) -> list[Rejected]:
+        """Return rows with the reasons against them."""
+        at = f"BATCH file {self.file}: " if self.file else ""
+        at += "line" if self.lines else "row"
+        found = zip(self._numbers(list(rows)), rows.items(), strict=True)
+        return [Rejected(n, self.text(row), why, f"{at} {n}", self.file) for n, (row, why) in found]
+
+    def _numbers(self, rows: Sequence[int]) -> Sequence[int]:
+        if self.lines is None:
+            return [self.first_row + row for row in rows]
+        return self.lines.line_numbers().take(pa.array(rows, pa.int64())).to_pylist()  # type: ignore[no-any-return]
 
     def text(self, row: int) -> bytes:
         """Return the JSON text of a row's record, protected values hidden."""
@@ -218,17 +224,16 @@ def _judged(judge: Judge, typed: Typed, source: Source) -> Staged:
 
 def turned_away(staged: Staged, rows: Mapping[int, tuple[Action, Reasons]]) -> Staged:
     """Enter rows that are turned away: failures, quarantine, drops, and the counts by rule."""
-    by_action: dict[Action, list[int]] = {}
-    for row, (action, _) in rows.items():
-        by_action.setdefault(action, []).append(row)
-    failed = by_action.get(Action.FAIL, ())
-    first = (staged.source.rejected(failed[0], rows[failed[0]][1]), len(failed)) if failed else None
-    rejected = (staged.source.rejected(row, rows[row][1]) for row in by_action.get(Action.QUARANTINE, ()))
+    by_action: dict[Action, dict[int, Reasons]] = {}
+    for row, (action, reasons) in rows.items():
+        by_action.setdefault(action, {})[row] = reasons
+    failed = by_action.get(Action.FAIL, {})
+    first = staged.source.rejected(dict(itertools.islice(failed.items(), 1)))
     rules = Counter(rule for _, found in rows.values() for rule in {v.rule for v, _ in found})
     return replace(
         staged,
-        failed=staged.failed or first,
-        rejected=(*staged.rejected, *rejected),
+        failed=staged.failed or ((first[0], len(failed)) if failed else None),
+        rejected=(*staged.rejected, *staged.source.rejected(by_action.get(Action.QUARANTINE, {}))),
         dropped=staged.dropped + len(by_action.get(Action.DROP, ())),
         by_rule=Counter(staged.by_rule) + rules,
     )

@@ -15,6 +15,7 @@ from target_dativo_iceberg.contract.policy import Action, Klass, Policy, stronge
 from target_dativo_iceberg.contract.quality.thresholds import CheckResult
 from target_dativo_iceberg.contract.rules.check import Broken, Checker, Compiled
 from target_dativo_iceberg.contract.rules.places import Places
+from target_dativo_iceberg.contract.values.masks import all_but, nulled
 
 Reasons = Sequence[tuple[Violation, Action]]
 _OUT = (Action.FAIL, Action.QUARANTINE, Action.DROP)
@@ -133,7 +134,7 @@ class Judge:
         nulled = self._nulled(batch, marked)
         if not away:
             return Verdict(nulled, None, {}, marked, warnings)
-        keep = _all_but(away, batch.num_rows)
+        keep = all_but(away, batch.num_rows)
         return Verdict(nulled.filter(keep), pc.indices_nonzero(keep), away, marked, warnings)
 
     def action(self, violation: Violation) -> Action:
@@ -167,9 +168,8 @@ class Judge:
                 if violation.klass != Klass.UNKNOWN_FIELD and action in (Action.NULL_VALUE, Action.RESCUE):
                     rows.setdefault(name, set()).add(row)
         for name, where in rows.items():
-            mask = pa.array([i in where for i in range(batch.num_rows)])
             index = batch.schema.get_field_index(name)
-            column = pc.if_else(mask, pa.scalar(None, batch.column(index).type), batch.column(index))
+            column, _ = nulled(batch.column(index), pc.invert(all_but(where, batch.num_rows)))
             batch = batch.set_column(index, batch.schema.field(index), column)
         return batch
 
@@ -194,10 +194,3 @@ def _add(reasons: dict[int, list[Violation]], broken: Broken) -> None:
         # A value that could not be read is null here; that it is missing as well would be said twice.
         if rule.klass != "missing_required" or all(v.path not in (rule.path, "$") for v in found):
             found.append(violation)
-
-
-def _all_but(rows: Mapping[int, object], count: int) -> pa.BooleanArray:
-    mask = [True] * count
-    for row in rows:
-        mask[row] = False
-    return pa.array(mask)

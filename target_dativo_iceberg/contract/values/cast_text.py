@@ -138,9 +138,9 @@ def _mixed(array: pa.Array, own: str, target: pa.DataType, other: str | None, fo
     values, unsure = _matching(array, own, lambda a: a.cast(target))
     if other is None or unsure is None:
         return values, unsure
-    others, foreign_unsure = _matching(array, other, lambda a: a.cast(foreign).cast(target))
-    both = unsure if foreign_unsure is None else flagged(pc.and_(unsure, foreign_unsure))
-    return pc.coalesce(values, others), None if foreign_unsure is None else both
+    others, left = _matching(array.filter(unsure), other, lambda a: a.cast(foreign).cast(target))
+    values = pc.replace_with_mask(values, unsure, others)
+    return values, None if left is None else pc.replace_with_mask(unsure, unsure, left)
 
 
 # ---- bytes ----

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -22,6 +24,14 @@ def refuse(condition: bool) -> None:
 def flagged(array: pa.Array) -> pa.BooleanArray | None:
     """Return a mask of the rows that are true, or None when there are none."""
     return pc.fill_null(array, False) if pc.any(array, min_count=0).as_py() else None
+
+
+def all_but(rows: Iterable[int], count: int) -> pa.BooleanArray:
+    """Return a mask of `count` rows that is true but for some of them."""
+    octets = bytearray(b"\x01") * count
+    for row in rows:
+        octets[row] = 0
+    return pa.Array.from_buffers(pa.uint8(), count, [None, pa.py_buffer(octets)]).cast(pa.bool_())
 
 
 def either(left: pa.BooleanArray | None, right: pa.BooleanArray | None) -> pa.BooleanArray | None:
