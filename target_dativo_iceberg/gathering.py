@@ -48,7 +48,9 @@ class Gathered:
 
     def keep(self) -> None:
         """Have the last run hold no more than its lines: not the block that it was cut from."""
-        self.runs[-1] = replace(self.runs[-1], lines=pa.concat_arrays([self.runs[-1].lines]))
+        last = self.runs[-1]
+        if last.lines.buffers()[2].size > last.nbytes:
+            self.runs[-1] = replace(last, lines=pa.concat_arrays([last.lines]))
 
     def records(self) -> Records:
         """Return all of them as one run."""

@@ -146,14 +146,13 @@ class Block:
     def _sorted(self, part: pa.BinaryArray, streams: pa.Int32Array, start: int) -> list[Records]:
         """Return the records of several streams, which stand between one another."""
         rows = pc.sort_indices(streams).slice(0, len(streams) - streams.null_count)
-        lines = part.take(rows)
         numbers = pc.add(rows.cast(pa.int64()), pa.scalar(self.first_line + start, pa.int64()))
         runs = pc.run_end_encode(streams.take(rows), run_end_type=pa.int32())
         found: list[Records] = []
         begin = 0
         for stream, end in zip(runs.values.to_pylist(), runs.run_ends.to_pylist(), strict=True):
             name, some = self._heads.streams[stream], slice(begin, end)
-            found.append(Records(name, lines[some], numbers=numbers[some]))
+            found.append(Records(name, part.take(rows[some]), numbers=numbers[some]))
             begin = end
         return found
 
@@ -191,14 +190,18 @@ class Block:
         return loose
 
     def _match_heads_of(self, rows: tuple[int, ...]) -> None:
-        """Match the heads of a few lines first: mostly they are all the heads of the block."""
-        for head in dict.fromkeys(head_of(self._lines[row].as_py()) for row in rows):
-            if head is not None:
-                self._match(*head)
+        """Match the head of a few lines, if they have one: mostly it is that of all records of the block."""
+        found = {head for row in rows if (head := head_of(self._lines[row].as_py())) is not None}
+        if len(found) == 1:
+            self._match(*found.pop())
+        for head in found:
+            self._heads.add(*head)
 
     def _match_known(self) -> None:
-        """Match the heads of earlier blocks, if lines are left."""
-        if self._streams.null_count > _FEW:
+        """Match all heads that are known, if lines are left."""
+        if self._streams.null_count == len(self):
+            self._streams = self._heads.find(self._lines)
+        elif self._streams.null_count > _FEW:
             others = self._streams.is_null()
             self._streams = pc.replace_with_mask(self._streams, others, self._heads.find(self._lines.filter(others)))
 

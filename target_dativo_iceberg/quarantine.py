@@ -116,7 +116,7 @@ def rows(run_id: str, stream: str, contract: Contract, rejected: Sequence[Reject
 
 
 def _errors(reasons: Sequence[Sequence[tuple[Violation, Action]]]) -> pa.ListArray:
-    """Return the reasons of each record; column by column that takes a fifth of what a list of objects does."""
+    """Return the reasons of each record."""
     flat = [reason for found in reasons for reason in found]
     columns = {
         "field": [column_of(violation.path) for violation, _ in flat],
