@@ -1,12 +1,15 @@
-"""Lines as Arrow arrays over the memory they were read into: found, measured and joined without a copy."""
+"""Lines as Arrow arrays over the memory they were read into: found and measured without a copy."""
 
 from __future__ import annotations
+
+import itertools
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 _NEWLINE = 10
 _WORD = 32
+_FEW = 32
 
 
 def line_array(data: pa.Buffer) -> pa.BinaryArray:
@@ -57,8 +60,12 @@ def data_of(lines: pa.BinaryArray) -> pa.Buffer:
     return lines.buffers()[2].slice(start, stop - start)
 
 
-def joined(lines: pa.BinaryArray, mask: pa.BooleanArray) -> pa.BinaryArray:
-    """Return the lines of a mask, each with the lines after it that are not: where those are blank it is the same."""
-    offsets = raw_offsets(lines)
-    kept = pa.concat_arrays([offsets.slice(0, len(lines)).filter(mask), offsets.slice(len(lines))])
-    return pa.Array.from_buffers(pa.binary(), len(kept) - 1, [None, kept.buffers()[1], lines.buffers()[2]])
+def lines_of(lines: pa.BinaryArray, mask: pa.BooleanArray) -> pa.BinaryArray:
+    """Return the lines of a mask: in pieces where few others stand between them, which is faster than line by line."""
+    others = pc.indices_nonzero(pc.invert(mask))
+    if len(others) > _FEW:
+        return lines.filter(mask)
+    edges = [-1, *others.to_pylist(), len(lines)]
+    spans = ((begin + 1, end) for begin, end in itertools.pairwise(edges))
+    pieces = [lines.slice(begin, end - begin) for begin, end in spans if begin < end]
+    return pieces[0] if len(pieces) == 1 else pa.concat_arrays(pieces)

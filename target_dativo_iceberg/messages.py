@@ -11,7 +11,6 @@ import contextlib
 import fcntl
 import select
 import time
-from bisect import bisect_left
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -22,7 +21,7 @@ import pyarrow.compute as pc
 from target_dativo_iceberg.envelope import ActivateVersion, BatchFiles, Control, Schema, State, decode_control
 from target_dativo_iceberg.errors import InputError
 from target_dativo_iceberg.heads import Heads, head_of
-from target_dativo_iceberg.line_arrays import data_of, joined, line_array, raw_offsets
+from target_dativo_iceberg.line_arrays import data_of, line_array, lines_of
 
 BLOCK_BYTES = 4 << 20
 # A block that is not full is handed on after this many seconds, so that a slow tap's STATE is not held back.
@@ -39,7 +38,7 @@ class Records:
 
     Attributes:
         stream: its name.
-        lines: the lines, as they came, one per element; blank lines may follow in it.
+        lines: the lines, as they came, one per element.
         first_line: number of the block's first line in the input, from 1.
         positions: mask over the block's lines from `offset` on: which of them these are; None when all are.
         offset: index in the block of the mask's first element.
@@ -92,7 +91,6 @@ class Block:
     Args:
         lines: all of them.
         first_line: number of the first in the input, from 1.
-        memory: that the lines are in, if it may be written.
         heads: that the input has had so far; those of this block are added.
         is_full: there was more input at once than goes into it.
 
@@ -108,7 +106,6 @@ class Block:
         lines: pa.BinaryArray,
         first_line: int,
         nbytes: int,
-        memory: memoryview | None = None,
         *,
         heads: Heads | None = None,
         is_full: bool = False,
@@ -120,12 +117,9 @@ class Block:
         self.controls: list[tuple[int, Control]] = []
         self._streams = pa.nulls(len(lines), pa.int32())  # by line, as the heads count them
         self._lines = lines
-        self._others: list[int] = []
         loose = self._sort_out()
         if loose:
             self._rewrite(loose)
-        elif memory is not None:
-            self._blank(memory)
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -136,12 +130,9 @@ class Block:
         present = streams.unique().drop_null().to_pylist()
         if len(present) != 1:
             return self._sorted(part, streams, start) if present else []
-        blank = bisect_left(self._others, stop) - bisect_left(self._others, start)
-        count = len(part) - streams.null_count
-        here = streams.is_valid()
-        lines = joined(part, here) if count + blank == len(part) else part.filter(here)
-        name = self._heads.streams[present[0]]
-        return [Records(name, lines, self.first_line, start, None if count == len(part) else here)]
+        here = streams.is_valid() if streams.null_count else None
+        lines = part if here is None else lines_of(part, here)
+        return [Records(self._heads.streams[present[0]], lines, self.first_line, start, here)]
 
     def _sorted(self, part: pa.BinaryArray, streams: pa.Int32Array, start: int) -> list[Records]:
         """Return the records of several streams, which stand between one another."""
@@ -160,14 +151,6 @@ class Block:
         """Whether there are records from line `start` on."""
         rest = self._streams.slice(start)
         return bool(len(rest) > rest.null_count)
-
-    def _blank(self, memory: memoryview) -> None:
-        """Make blank lines of those that are decoded: records on both sides of one are then a run without a copy."""
-        offsets = raw_offsets(self._lines)
-        self._others = self._unmatched()
-        for row in self._others:
-            start, stop = offsets[row].as_py(), offsets[row + 1].as_py()
-            memory[start:stop] = b" " * (stop - start - 1) + b"\n"
 
     def _sort_out(self) -> dict[int, bytes]:
         """Find the streams' lines and decode the others; return RECORD lines to be put in the usual order."""
@@ -256,16 +239,16 @@ class Reader:
             stop = filled if ended else _after_last_newline(view, filled)
             rest = view[stop:filled].tobytes()
             if stop:
-                yield self._block(memory.slice(0, stop), view, is_full=filled == memory.size)
+                yield self._block(memory.slice(0, stop), is_full=filled == memory.size)
             if ended:
                 return
 
-    def _block(self, data: pa.Buffer, memory: memoryview, *, is_full: bool) -> Block:
+    def _block(self, data: pa.Buffer, *, is_full: bool) -> Block:
         lines = line_array(data)
         longest = pc.max(pc.binary_length(lines))
         if longest.as_py() > self._max_line:
             raise self._too_long(pc.index(pc.binary_length(lines), longest).as_py())
-        block = Block(lines, self.lines_read + 1, data.size, memory, heads=self._heads, is_full=is_full)
+        block = Block(lines, self.lines_read + 1, data.size, heads=self._heads, is_full=is_full)
         self.lines_read += len(lines)
         return block
 
@@ -289,7 +272,7 @@ class Reader:
             got = self._source.readinto(view[filled:])  # type: ignore[attr-defined]
             if not got:
                 return memory, filled, True
-            newline = newline or b"\n" in view[filled : filled + got].tobytes()
+            newline = newline or _after_last_newline(view[filled:], got) > 0
             filled += got
         return memory, filled, False
 

@@ -20,7 +20,7 @@ from target_dativo_iceberg.contract.record_metadata import OF_MESSAGE
 from target_dativo_iceberg.contract.singer import Property
 from target_dativo_iceberg.contract.values.arrow import arrow_schema
 from target_dativo_iceberg.contract.values.masks import either, flagged
-from target_dativo_iceberg.heads import head_of
+from target_dativo_iceberg.frames import Unframed, unframed
 from target_dativo_iceberg.line_arrays import data_of
 from target_dativo_iceberg.screening import screened
 from target_dativo_iceberg.wire import Keep, informed, kept_as, wire_type
@@ -213,32 +213,51 @@ class Plan:
         return self._parsed(lines, "ignore") if odd is None else None
 
     def _parsed(self, lines: pa.BinaryArray, unexpected: str) -> Parsed | None:
-        # Where what nobody declared is ignored, a second `type` would be too, if the first were not there.
-        cut = None if self.bare or unexpected == "ignore" else _without_head(lines)
-        message = [*(_HEAD if cut is None else ()), *_ENVELOPE, pa.field("record", self._record)]
-        fields = list(self._record) if self.bare else message
-        data = data_of(lines if cut is None else cut)
-        try:
-            table = pj.read_json(
-                pa.BufferReader(data),
-                read_options=pj.ReadOptions(use_threads=False, block_size=data.size + 1),
-                parse_options=pj.ParseOptions(explicit_schema=pa.schema(fields), unexpected_field_behavior=unexpected),
-            )
-        except pa.ArrowInvalid:
+        found = None if self.bare or not self._record.num_fields else unframed(lines)
+        if found is not None:
+            batch = _documents(found.records, list(self._record), unexpected)
+            if batch is not None:
+                return self._columns(batch.to_struct_array(), _told(found))
+            if unexpected == "error":
+                return None  # for a member beside the record that nobody knows it is one too
+        message = [*_HEAD, *_ENVELOPE, pa.field("record", self._record)]
+        batch = _documents(lines, list(self._record) if self.bare else message, unexpected)
+        if batch is None:
             return None
-        if table.num_rows != len(lines):
-            return None
-        batch = table.combine_chunks().to_batches()[0]
         record = batch.to_struct_array() if self.bare else batch.column("record")
-        if record.null_count:
-            return None
+        return None if record.null_count else self._columns(record, batch)
+
+    def _columns(self, record: pa.StructArray, message: pa.RecordBatch) -> Parsed:
         columns = {f.name: c for f, c in zip(record.type, record.flatten(), strict=True)}
-        told = {column: batch.column(name) for name, column in OF_MESSAGE.items()} if self.with_message else {}
+        told = {column: message.column(name) for name, column in OF_MESSAGE.items()} if self.with_message else {}
         return columns | told
 
     def screen(self, lines: pa.BinaryArray) -> pa.BooleanArray:
         """Return which lines a typed decoder accepts; a few more may be named, which costs their reader time only."""
         return screened(self._screen, lines)
+
+
+def _documents(lines: pa.BinaryArray, fields: list[pa.Field], unexpected: str) -> pa.RecordBatch | None:
+    """Parse lines with a document each, or return None when the native parser refuses one of them."""
+    data = data_of(lines)
+    try:
+        table = pj.read_json(
+            pa.BufferReader(data),
+            read_options=pj.ReadOptions(use_threads=False, block_size=data.size + 1),
+            parse_options=pj.ParseOptions(explicit_schema=pa.schema(fields), unexpected_field_behavior=unexpected),
+        )
+    except pa.ArrowInvalid:
+        return None
+    return table.combine_chunks().to_batches()[0] if table.num_rows == len(lines) else None
+
+
+def _told(found: Unframed) -> pa.RecordBatch:
+    """Return what messages say of their records as the native parser does."""
+    count = len(found.records)
+    times = pa.nulls(count, pa.string()) if found.times is None else found.times.cast(pa.string())
+    return pa.RecordBatch.from_arrays(
+        [times, pa.repeat(pa.scalar(found.version, pa.int64()), count)], schema=pa.schema(_ENVELOPE)
+    )
 
 
 # ---- which lines the native parser may have ----
@@ -257,17 +276,6 @@ def _is_utf8(lines: pa.BinaryArray) -> bool:
     except pa.ArrowInvalid:
         return False
     return True
-
-
-def _without_head(lines: pa.BinaryArray) -> pa.BinaryArray | None:
-    """Return RECORD messages without the `type` and `stream` that all of them begin with, or None: they do not.
-
-    To parse both, whose values are known, takes longer than to copy the rest.
-    """
-    head = head_of(lines[0].as_py()) if len(lines) else None
-    if head is None or not pc.all(pc.starts_with(lines, pattern=head[0])).as_py():
-        return None
-    return pc.binary_replace_slice(lines, 0, len(head[0]), b"{")
 
 
 def _matching(lines: pa.BinaryArray, signs: Sequence[str], pattern: str) -> pa.BooleanArray | None:
