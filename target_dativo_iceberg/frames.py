@@ -14,8 +14,11 @@ import pyarrow.compute as pc
 
 from target_dativo_iceberg.contract.values.octets import octets
 from target_dativo_iceberg.heads import head_of
+from target_dativo_iceberg.line_arrays import data_of
 
 _START = re.compile(rb'[ \t]*"record"[ \t]*:[ \t]*(?=\{)')
+# Bytes of a line, on the average. Around longer records there is too little to be worth the copies of them.
+_LONG = 2048
 # The bytes from `+` to `Z` write any time. No quote and no backslash is among them, so a text of these is one token.
 _TIME = (ord("+"), ord("Z"))
 _END = re.compile(
@@ -41,13 +44,15 @@ class Unframed:
 
 
 def unframed(lines: pa.BinaryArray) -> Unframed | None:
-    """Return the records of RECORD lines, or None when what stands around them is not the same in all.
+    """Return the records of RECORD lines, or None when they are long or what stands around them is not always the same.
 
     That each record is one JSON object is left to who parses them. If there are as many objects as lines, each line
     has one: none goes on past its line, since it would have to do so between `}` and `{`, which stand beside each other
     inside an object in a text only, and no text has a line break.
     """
-    found = _frame_of(lines[0].as_py()) if len(lines) else None
+    if not len(lines) or data_of(lines).size > _LONG * len(lines):
+        return None
+    found = _frame_of(lines[0].as_py())
     if found is None:
         return None
     start, end, said = found

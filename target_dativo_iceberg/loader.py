@@ -124,6 +124,7 @@ class Loader:
                 self._idle()
             else:
                 self._take(block)
+            del block  # and its memory, before the next one is filled
         check_completed(self._settings.completion_path)
         self._publish(final=True)
         self.report.finished = True

@@ -239,7 +239,10 @@ class Reader:
             stop = filled if ended else _after_last_newline(view, filled)
             rest = view[stop:filled].tobytes()
             if stop:
-                yield self._block(memory.slice(0, stop), is_full=filled == memory.size)
+                block = self._block(memory.slice(0, stop), is_full=filled == memory.size)
+                del memory, view  # so that it is free before the next one is filled, if no run has it
+                yield block
+                del block
             if ended:
                 return
 

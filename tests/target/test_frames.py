@@ -125,6 +125,14 @@ def test_members_that_nobody_declared_are_left_out_beside_the_record_and_in_it(f
         _assert_as_alone(plan, run)
 
 
+def test_long_records_are_not_copied() -> None:
+    lines = [line.replace(b'"name": "', b'"name": "' + b"x" * 5000) for line in _lines("a time")]
+    assert unframed(pa.array(lines, pa.binary())) is None
+    _assert_as_alone(_plan(), lines)
+    assert unframed(pa.array([*lines[:10], *_lines("a time")], pa.binary())) is not None
+    _assert_as_alone(_plan(), [*lines[:10], *_lines("a time")])
+
+
 def test_a_contract_without_the_columns_of_messages_has_none() -> None:
     found = read(_plan(with_message=False), pa.array(_lines("a version and a time"), pa.binary()))
     assert not set(OF_MESSAGE.values()) & set(found.batch.schema.names)
