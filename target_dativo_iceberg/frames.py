@@ -55,7 +55,8 @@ def unframed(lines: pa.BinaryArray) -> Unframed | None:
     found = _frame_of(lines[0].as_py())
     if found is None:
         return None
-    start, end, said = found
+    start, said = found
+    end = said[0]
     if not pc.all(pc.starts_with(lines, pattern=start + b"{")).as_py():
         return None
     times = None
@@ -70,12 +71,12 @@ def unframed(lines: pa.BinaryArray) -> Unframed | None:
     return Unframed(records, None if said["version"] is None else int(said["version"]), times)
 
 
-def _frame_of(line: bytes) -> tuple[bytes, bytes, re.Match[bytes]] | None:
-    """Return what a line has before its record and after it."""
+def _frame_of(line: bytes) -> tuple[bytes, re.Match[bytes]] | None:
+    """Return what a line has before its record, and after it as `_END` matches it."""
     head = head_of(line)
     start = None if head is None else _START.match(line, len(head[0]))
     end = None if start is None else _END.match(line, line.rfind(b"}", 0, line.rfind(b"}")) + 1)
-    return None if start is None or end is None else (line[: start.end()], end[0], end)
+    return None if start is None or end is None else (line[: start.end()], end)
 
 
 def _times(lines: pa.BinaryArray, end: bytes, before: int, after: int) -> pa.BinaryArray | None:

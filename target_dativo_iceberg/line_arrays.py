@@ -7,18 +7,21 @@ import itertools
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from target_dativo_iceberg.contract.values.octets import offsets
+
 _NEWLINE = 10
 _WORD = 32
+# So few gaps between lines are cut out by slices.
 _FEW = 32
 
 
 def line_array(data: pa.Buffer) -> pa.BinaryArray:
     """Return the lines of a buffer (each with its newline) as an array over the same memory."""
     ends = _newlines(data)
-    offsets = [pa.array([0], pa.int32()), pc.add(ends, pa.scalar(1, pa.int32()))]
+    edges = [pa.array([0], pa.int32()), pc.add(ends, pa.scalar(1, pa.int32()))]
     if not len(ends) or ends[-1].as_py() != data.size - 1:
-        offsets.append(pa.array([data.size], pa.int32()))
-    joined = pa.concat_arrays(offsets)
+        edges.append(pa.array([data.size], pa.int32()))
+    joined = pa.concat_arrays(edges)
     return pa.Array.from_buffers(pa.binary(), len(joined) - 1, [None, joined.buffers()[1], data])
 
 
@@ -43,20 +46,15 @@ def _newlines(data: pa.Buffer) -> pa.Int32Array:
     )
 
 
-def raw_offsets(lines: pa.BinaryArray) -> pa.Int32Array:
-    """Return where each line begins in the memory of the array, and where the last one ends; n + 1 for n lines."""
-    return pa.Array.from_buffers(pa.int32(), len(lines) + 1, [None, lines.buffers()[1]], offset=lines.offset)
-
-
 def offsets_of(lines: pa.BinaryArray) -> memoryview[int]:
-    """Return the same where they are, to be looked at one by one."""
+    """Return where each line begins in the memory of the array, and the last one ends, to be looked at one by one."""
     return memoryview(lines.buffers()[1]).cast("i")[lines.offset :][: len(lines) + 1]
 
 
 def data_of(lines: pa.BinaryArray) -> pa.Buffer:
     """Return the bytes of an array of lines, without a copy."""
-    offsets = raw_offsets(lines)
-    start, stop = offsets[0].as_py(), offsets[len(lines)].as_py()
+    found = offsets(lines)
+    start, stop = found[0].as_py(), found[-1].as_py()
     return lines.buffers()[2].slice(start, stop - start)
 
 

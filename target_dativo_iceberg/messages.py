@@ -173,7 +173,7 @@ class Block:
         return loose
 
     def _match_heads_of(self, rows: tuple[int, ...]) -> None:
-        """Match the head of a few lines, if they have one: mostly it is that of all records of the block."""
+        """Match the head of a few lines, mostly that of all records of the block; several are only remembered."""
         found = {head for row in rows if (head := head_of(self._lines[row].as_py())) is not None}
         if len(found) == 1:
             self._match(*found.pop())

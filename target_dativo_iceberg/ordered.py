@@ -17,6 +17,7 @@ from target_dativo_iceberg.contract.privacy.protection import Privacy
 from target_dativo_iceberg.contract.quality.checks import CheckResult, Quality
 from target_dativo_iceberg.contract.rules.uniqueness import Uniqueness
 from target_dativo_iceberg.contract.rules.verdict import Judge, Reasons
+from target_dativo_iceberg.contract.values.masks import all_but
 from target_dativo_iceberg.stage import Staged, kept, turned_away
 
 if TYPE_CHECKING:
@@ -172,7 +173,7 @@ def sorted_out(staged: Staged, reasons: Mapping[int, Reasons]) -> Staged:
     if len(flagged) == len(reasons):
         return staged
     away = {row: (worst[row], reasons[row]) for row in sorted(reasons) if row not in flagged}
-    keep = pa.array([row not in away for row in range(staged.accepted.num_rows)], pa.bool_())
+    keep = all_but(away, staged.accepted.num_rows)
     numbers = range(staged.accepted.num_rows) if staged.rows is None else staged.rows.to_pylist()
     rows = pc.indices_nonzero(keep) if staged.rows is None else staged.rows.filter(keep)
     accepted = replace(staged, accepted=staged.accepted.filter(keep), rows=rows)

@@ -219,7 +219,7 @@ class Plan:
             if batch is not None:
                 return self._columns(batch.to_struct_array(), _told(found))
             if unexpected == "error":
-                return None  # for a member beside the record that nobody knows it is one too
+                return None  # the whole lines would be refused too: what is beside the records is known
         message = [*_HEAD, *_ENVELOPE, pa.field("record", self._record)]
         batch = _documents(lines, list(self._record) if self.bare else message, unexpected)
         if batch is None:

@@ -131,11 +131,11 @@ class Judge:
         worst = {row: strongest([a for _, a in found]) for row, found in acted.items()}
         away = {row: (worst[row], found) for row, found in acted.items() if worst[row] in _OUT}
         marked = {row: found for row, found in acted.items() if row not in away}
-        nulled = self._nulled(batch, marked)
+        written = self._nulled(batch, marked)
         if not away:
-            return Verdict(nulled, None, {}, marked, warnings)
+            return Verdict(written, None, {}, marked, warnings)
         keep = all_but(away, batch.num_rows)
-        return Verdict(nulled.filter(keep), pc.indices_nonzero(keep), away, marked, warnings)
+        return Verdict(written.filter(keep), pc.indices_nonzero(keep), away, marked, warnings)
 
     def action(self, violation: Violation) -> Action:
         """Return what a violation causes."""
