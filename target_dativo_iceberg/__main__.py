@@ -8,8 +8,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable
-from importlib import metadata
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -26,8 +25,7 @@ def main() -> None:
     Exit codes: 0 when all that was read is published or in quarantine, 1 on any failure, 128 + n on signal n.
     """
     if sys.argv[1:] == ["--version"]:
-        version, sdk = (metadata.version(name) for name in ("target-dativo-iceberg", "singer-sdk"))
-        sys.stdout.write(f"target-dativo-iceberg v{version}, Meltano SDK v{sdk}\n")
+        sys.stdout.write(f"{log.versions()}\n")
         return
     # Arrow's default pool keeps 60 to 80 MiB more of what it freed, at the same speed. Read when pyarrow loads.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "jemalloc")
@@ -35,11 +33,10 @@ def main() -> None:
     gc.set_threshold(_OBJECTS_BEFORE_GC, 20, 50)
     on_signals(interrupt)
     try:
-        log.check_level(os.environ.get("TARGET_DATIVO_ICEBERG_LOGLEVEL") or os.environ.get("LOGLEVEL"))
+        log.level(os.environ)
         with machine_errors():
-            from target_dativo_iceberg.target import TargetDativoIceberg  # noqa: PLC0415 - heavy
-
-            TargetDativoIceberg.cli()
+            _command(sys.argv[1:])
+        end(0)
     except SystemExit as done:
         end(done.code if isinstance(done.code, int) else int(bool(done.code)))
     except Stop as stop:
@@ -52,6 +49,18 @@ def main() -> None:
         if isinstance(context, Stop):  # raised within a lock of Python's own library, it came out as another error
             fail(Interrupted(context.signum))
         fail(cause if isinstance(cause, DativoError) else unforeseen(error))
+
+
+def _command(arguments: Sequence[str]) -> None:
+    from target_dativo_iceberg import command_line  # noqa: PLC0415 - heavy
+
+    names = command_line.config_names(arguments, os.environ)
+    if names is not None:
+        command_line.load(names, os.environ)
+        return
+    from target_dativo_iceberg.target import TargetDativoIceberg  # noqa: PLC0415 - heavy
+
+    TargetDativoIceberg.cli()
 
 
 def on_signals(handler: Callable[[int, object], Any]) -> None:

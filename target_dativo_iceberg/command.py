@@ -8,7 +8,6 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, NoReturn
 
 from target_dativo_iceberg import config, log
@@ -53,8 +52,7 @@ def settings_of(paths: Sequence[str]) -> Settings:
         if path == "ENV":
             values |= config.from_environment(os.environ)
         else:
-            config.check_file(path)
-            values |= json.loads(Path(path).read_bytes())
+            values |= config.check_file(path)
     return parse(values)
 
 

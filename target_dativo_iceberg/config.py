@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -36,6 +36,23 @@ def check_file(path: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise SettingsError(f"config file '{path}' is not a JSON object", 'put the settings in {"name": value, …}')
     return found
+
+
+def merged(names: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return the settings that `--config` names: of files the last wins, and the environment over all of them.
+
+    Args:
+        names: paths of files, each read once, as it may be a pipe; ENV stands for the environment.
+        environment: variables `TARGET_DATIVO_ICEBERG_<NAME>`.
+
+    Raises:
+        SettingsError: a file cannot be read, or is not a JSON object.
+
+    """
+    found: dict[str, Any] = {}
+    for path in names:
+        found |= check_file(path) if path != "ENV" else {}
+    return found | (from_environment(environment) if "ENV" in names else {})
 
 
 def _refuse(_constant: str) -> NoReturn:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import logging
+import sys
+from collections.abc import Mapping
+from importlib import metadata
 from typing import Any
 
 from target_dativo_iceberg.errors import SettingsError
 
 NAME = "target-dativo-iceberg"
+METRICS = "singer_sdk.metrics"
+_LINE = "{asctime:23s} | {levelname:8s} | {name:30s} | {message}"  # the SDK's
+_PREFIX = "TARGET_DATIVO_ICEBERG_"
 _logger = logging.getLogger(NAME)
 _said: set[str] = set()
 _LONGEST = 2000
@@ -46,16 +52,34 @@ def one_line(message: str) -> str:
     return shown if len(message) <= _LONGEST else f"{shown}…"
 
 
-def check_level(name: str | None) -> None:
-    """Refuse a LOGLEVEL that does not exist.
+def versions() -> str:
+    """Return the line that names the target's version and the SDK's, as every Singer target prints it."""
+    own, sdk = (metadata.version(name) for name in (NAME, "singer-sdk"))
+    return f"{NAME} v{own}, Meltano SDK v{sdk}"
+
+
+def level(environment: Mapping[str, str]) -> str:
+    """Return the log's level that the environment asks for.
 
     Raises:
         SettingsError: it is none of Python's.
 
     """
     levels = logging.getLevelNamesMapping()
-    if name and name.upper() not in levels:
+    name = (environment.get(f"{_PREFIX}LOGLEVEL") or environment.get("LOGLEVEL") or "INFO").upper()
+    if name not in levels:
         raise SettingsError("the environment's LOGLEVEL is unknown", f"use one of {', '.join(levels)}")
+    return name
+
+
+def to_stderr(level: str) -> None:
+    """Have every message from a level on be one line on stderr, in the form of the Singer SDK."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter(_LINE, style="{"))
+    root = logging.getLogger()
+    root.setLevel(level)
+    root.addHandler(handler)
+    logging.getLogger(METRICS).setLevel(level)
 
 
 def drop_sdk_summary() -> None:

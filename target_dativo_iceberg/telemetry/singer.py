@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import os
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
-from singer_sdk import metrics
-
+from target_dativo_iceberg import log
 from target_dativo_iceberg.telemetry.events import Counted, Event, RunEnded
 from target_dativo_iceberg.telemetry.measures import PUBLISH, RUN, of_streams
 
@@ -39,16 +41,16 @@ class MetricLines:
             new = count - self._said[stream]
             if new or stream not in self._said:
                 self._said[stream] = count
-                _say("counter", metrics.Metric.RECORD_COUNT, new, {"stream": stream})
+                _say("counter", "record_count", new, {"stream": stream})
 
     def _end(self, report: Mapping[str, Any]) -> None:
         self._records(judged(report))
         for measure, labels, count in of_streams(report):
             if measure.singer:
-                _say("counter", _named(measure.singer), count, labels)
-        status = metrics.Status.FAILED if report["error"] else metrics.Status.SUCCEEDED
-        _say("timer", _named(PUBLISH.singer), report["publish_seconds"], {"status": status.value})
-        _say("timer", _named(RUN.singer), report["seconds"], {"status": status.value})
+                _say("counter", measure.singer, count, labels)
+        status = {"status": "failed" if report["error"] else "succeeded"}
+        _say("timer", PUBLISH.singer, report["publish_seconds"], status)
+        _say("timer", RUN.singer, report["seconds"], status)
 
 
 def judged(report: Mapping[str, Any]) -> dict[str, int]:
@@ -59,10 +61,12 @@ def judged(report: Mapping[str, Any]) -> dict[str, int]:
     return dict(found)
 
 
-def _named(name: str) -> Any:
-    """Return a name as the SDK's points hold it."""
-    return Enum("Metric", {"NAME": name}).NAME  # type: ignore[attr-defined]
+def _say(kind: str, metric: str, value: float, tags: Mapping[str, Any]) -> None:
+    logging.getLogger(log.METRICS).info("METRIC: %s", _point(kind, metric, value, {**tags, "pid": os.getpid()}))
 
 
-def _say(kind: str, metric: Any, value: float, tags: Mapping[str, Any]) -> None:
-    metrics.log(metrics.get_metrics_logger(), metrics.Point(kind, metric, value, {**tags, "pid": os.getpid()}))
+def _point(kind: str, metric: str, value: float, tags: dict[str, Any]) -> Any:
+    """Return the SDK's own point where its formatters and filters may look for one, else the same line as a text."""
+    if (sdk := sys.modules.get("singer_sdk.metrics")) is not None:
+        return sdk.Point(kind, Enum("Metric", {"NAME": metric}).NAME, value, tags)  # type: ignore[attr-defined]
+    return json.dumps({"type": kind, "metric": metric, "value": value, "tags": tags}, separators=(",", ":"))

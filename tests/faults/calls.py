@@ -146,11 +146,11 @@ def _http(calls: _Calls) -> None:
 
 
 def _stdout(calls: _Calls) -> None:
-    from target_dativo_iceberg import target
+    from target_dativo_iceberg import run
 
-    real = target.emit
+    real = run.emit
 
     def emit(value: bytes, stream: TextIO) -> None:
         calls.through("state", _broken, lambda: real(value, stream))
 
-    target.emit = emit
+    run.emit = emit

@@ -28,6 +28,7 @@ TARGET = "target_dativo_iceberg.__main__"
 def serve(control: socket.socket) -> str:
     """Answer requests until the other side closes; in a forked child, return the module to run."""
 
+    import target_dativo_iceberg.command_line
     import target_dativo_iceberg.contract
     import target_dativo_iceberg.plan
     import target_dativo_iceberg.publish
