@@ -33,9 +33,9 @@ def main() -> None:
     gc.set_threshold(_OBJECTS_BEFORE_GC, 20, 50)
     on_signals(interrupt)
     try:
-        log.level(os.environ)
+        level = log.level(os.environ)
         with machine_errors():
-            _command(sys.argv[1:])
+            _command(sys.argv[1:], level)
         end(0)
     except SystemExit as done:
         end(done.code if isinstance(done.code, int) else int(bool(done.code)))
@@ -51,12 +51,12 @@ def main() -> None:
         fail(cause if isinstance(cause, DativoError) else unforeseen(error))
 
 
-def _command(arguments: Sequence[str]) -> None:
+def _command(arguments: Sequence[str], level: str) -> None:
     from target_dativo_iceberg import command_line  # noqa: PLC0415 - heavy
 
     names = command_line.config_names(arguments, os.environ)
     if names is not None:
-        command_line.load(names, os.environ)
+        command_line.load(names, os.environ, level)
         return
     from target_dativo_iceberg.target import TargetDativoIceberg  # noqa: PLC0415 - heavy
 

@@ -29,18 +29,19 @@ def config_names(arguments: Sequence[str], environment: Mapping[str, str]) -> Se
     return names
 
 
-def load(names: Sequence[str], environment: Mapping[str, str]) -> None:
+def load(names: Sequence[str], environment: Mapping[str, str], level: str) -> None:
     """Load standard input, with the log and the settings that the SDK's command would give.
 
     Args:
         names: of config files; ENV stands for the environment.
         environment: of the process.
+        level: of the log.
 
     Raises:
         DativoError: a config is wrong, or the load failed.
 
     """
-    log.to_stderr(log.level(environment))
+    log.to_stderr(level)
     logging.captureWarnings(capture=True)
     warnings.filterwarnings("once", category=DeprecationWarning)
     values = config.merged(names, environment)

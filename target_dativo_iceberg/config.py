@@ -13,7 +13,7 @@ from target_dativo_iceberg.setting_table import BY_NAME, SDK_SETTINGS
 from target_dativo_iceberg.settings import nearest
 
 PREFIX = "TARGET_DATIVO_ICEBERG_"
-# Read by the SDK itself.
+# The level of the log.
 _OTHERS = {"LOGLEVEL"}
 
 

@@ -13,7 +13,7 @@ from target_dativo_iceberg.errors import SettingsError
 NAME = "target-dativo-iceberg"
 METRICS = "singer_sdk.metrics"
 _LINE = "{asctime:23s} | {levelname:8s} | {name:30s} | {message}"  # the SDK's
-_PREFIX = "TARGET_DATIVO_ICEBERG_"
+_LEVELS = ("TARGET_DATIVO_ICEBERG_LOGLEVEL", "LOGLEVEL")  # of the environment, the first counts
 _logger = logging.getLogger(NAME)
 _said: set[str] = set()
 _LONGEST = 2000
@@ -66,7 +66,7 @@ def level(environment: Mapping[str, str]) -> str:
 
     """
     levels = logging.getLevelNamesMapping()
-    name = (environment.get(f"{_PREFIX}LOGLEVEL") or environment.get("LOGLEVEL") or "INFO").upper()
+    name = next((given for variable in _LEVELS if (given := environment.get(variable))), "INFO").upper()
     if name not in levels:
         raise SettingsError("the environment's LOGLEVEL is unknown", f"use one of {', '.join(levels)}")
     return name

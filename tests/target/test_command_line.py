@@ -1,4 +1,4 @@
-"""The load that Meltano starts does without the Singer SDK, and nobody can tell."""
+"""The load that Meltano starts does without the Singer SDK, and nobody can tell; where a config may come from."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from target_dativo_iceberg.command import settings_of
 from target_dativo_iceberg.command_line import config_names
 from tests.readback import Tables
 
@@ -108,3 +109,13 @@ def test_what_is_more_than_a_load_goes_to_the_sdk(
     arguments: list[str], environment: dict[str, str], names: list[str] | None
 ) -> None:
     assert config_names(arguments, environment) == names
+
+
+def test_a_command_of_dativo_reads_its_config_from_a_pipe(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, json.dumps({"warehouse": str(tmp_path)}).encode())
+    os.close(writing)
+    try:
+        assert settings_of([f"/dev/fd/{reading}"]).warehouse == str(tmp_path)
+    finally:
+        os.close(reading)
