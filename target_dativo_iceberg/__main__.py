@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -32,6 +33,7 @@ def main() -> None:
     # What is allocated stays for the run, or goes when its last user does: to look for cycles in it is in vain.
     gc.set_threshold(_OBJECTS_BEFORE_GC, 20, 50)
     on_signals(interrupt)
+    threading.excepthook = lost
     try:
         level = log.level(os.environ)
         with machine_errors():
@@ -90,6 +92,12 @@ def unforeseen(error: Exception) -> DativoError:
         f"unforeseen {type(error).__name__} at {', '.join(places)}; this is a fault of the target",
         "report it with the trace that LOGLEVEL=DEBUG adds",
     )
+
+
+def lost(ended: threading.ExceptHookArgs) -> None:
+    """Say that a thread ended by an error; for want of memory nothing can be said here, and whoever waits says it."""
+    if isinstance(ended.exc_value, Exception) and not isinstance(ended.exc_value, MemoryError):
+        log.say(unforeseen(ended.exc_value).line, "error")
 
 
 def fail(error: DativoError) -> None:

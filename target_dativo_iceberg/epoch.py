@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from target_dativo_iceberg.report import StreamReport
     from target_dativo_iceberg.settings import Settings
     from target_dativo_iceberg.tables import Store
+    from target_dativo_iceberg.threads import Threads
 
 # Raises when a table with these properties may not be written.
 TableCheck = Callable[[Mapping[str, str]], None]
@@ -53,7 +54,7 @@ class Epoch:
 
     """
 
-    def __init__(self, settings: Settings, store: Future[Store], encoder: ThreadPoolExecutor, number: int) -> None:
+    def __init__(self, settings: Settings, store: Future[Store], encoder: Threads, number: int) -> None:
         self._settings = settings
         self._store = store
         self._encoder = encoder
@@ -151,7 +152,7 @@ class Epoch:
         """
         tables = (self._by_stream[stream], self._quarantine_of(stream))
         self._wait()
-        good, bad = (self._encoder.submit(self._target, table).result() for table in tables)
+        good, bad = (self._encoder.outcome(self._encoder.submit(self._target, table)) for table in tables)
         return good, bad
 
     def take_files(self, stream: str, good: Sequence[DataFile], bad: Sequence[DataFile]) -> None:
@@ -180,7 +181,7 @@ class Epoch:
         self._buffered -= table.nbytes
         table.rows = table.nbytes = 0
         while len(self._tasks) > 1:
-            self._tasks.pop(0).result()
+            self._encoder.outcome(self._tasks.pop(0))
         self._run(lambda: self._write(table, batches))
 
     def _run(self, task: Callable[[], None]) -> None:
@@ -189,7 +190,7 @@ class Epoch:
     def check(self) -> None:
         """Raise what the encoder met, as soon as it is known."""
         while self._tasks and self._tasks[0].done():
-            self._tasks.pop(0).result()
+            self._encoder.outcome(self._tasks.pop(0))
 
     # ---- on the encoder thread ----
 
@@ -284,7 +285,8 @@ class Epoch:
             self._run(lambda t=table: self._finish(t))  # type: ignore[misc]
         self._wait()
         staged = time.monotonic()
-        snapshots = self._encoder.submit(self._publish, counts, state, previous, audits, note).result()
+        published = self._encoder.submit(self._publish, counts, state, previous, audits, note)
+        snapshots = self._encoder.outcome(published)
         self.span = Span(self._started, staged, time.monotonic())
         for table in self._tables.values():
             self._enter(table, counts, snapshots)
@@ -293,7 +295,7 @@ class Epoch:
 
     def _wait(self) -> None:
         while self._tasks:
-            self._tasks.pop(0).result()
+            self._encoder.outcome(self._tasks.pop(0))
 
     def _publish(
         self, counts: Mapping[str, StreamReport], state: str, previous: str, audits: Sequence[Audit], note: Note

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, TypeVar
 
 from target_dativo_iceberg.epoch import Epoch
 from target_dativo_iceberg.opening import opened_store
+from target_dativo_iceberg.threads import Threads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +36,7 @@ class Epochs:
     def __init__(self, settings: Settings, report: RunReport) -> None:
         self._settings = settings
         self._report = report
-        self._encoder = ThreadPoolExecutor(1, "encoder")
+        self._encoder = Threads(1, "encoder")
         self._store: Future[Store]
         self._open: Epoch | None = None
 
@@ -45,7 +46,7 @@ class Epochs:
 
     def ask(self, question: Callable[[Future[Store]], _T]) -> _T:
         """Have something asked of the catalog, and wait for the answer."""
-        return self._encoder.submit(question, self._store).result()
+        return self._encoder.outcome(self._encoder.submit(question, self._store))
 
     def of(self, stream: Stream) -> Epoch:
         """Return the open epoch with a stream's table in it."""
@@ -86,7 +87,7 @@ class Epochs:
 
         """
         if self._open is None:
-            self._store.result()
+            self._encoder.outcome(self._store)
             return None
         self._open.publish(counts, state, previous, audits, note)
         span, self._open = self._open.span, None

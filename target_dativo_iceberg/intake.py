@@ -153,7 +153,7 @@ class Intake:
 
     def _take(self, limit: int | None) -> None:
         for job in self._workers.finished(limit):
-            found = job.staged.result()
+            found = self._workers.outcome(job)
             if isinstance(found, Staged):
                 self._accept(job, found)
             else:

@@ -12,8 +12,10 @@ from typing import NoReturn
 
 from target_dativo_iceberg.errors import MachineError
 
-_HINT = "give the process more, or lower memory_limit_mb, then run again"
+HINT = "give the process more, or lower memory_limit_mb, then run again"
 _LIBRARY = "failed to map segment", "annot allocate memory"
+# What Python says for a library written in C that gave up half way: out of memory it often leaves no exception.
+_GAVE_UP = "without exception set", "without raising an exception", "without setting an exception"
 _BEGIN_SECONDS = 10.0
 
 
@@ -28,15 +30,15 @@ def machine_errors() -> Iterator[None]:
     try:
         yield
     except MemoryError as error:  # Arrow's is one too
-        raise MachineError("the process got no more memory", _HINT) from error
-    except ImportError as error:
-        if not any(words in str(error) for words in _LIBRARY):
+        raise MachineError("the process got no more memory", HINT) from error
+    except (ImportError, SystemError) as error:
+        if not any(words in str(error) for words in (_LIBRARY if isinstance(error, ImportError) else _GAVE_UP)):
             raise
-        raise MachineError("the process got no memory to load its libraries", _HINT) from error
+        raise MachineError("the process got no memory to load its libraries", HINT) from error
     except RuntimeError as error:
         if "start new thread" not in str(error):
             raise
-        raise MachineError("the process got no more threads, or no memory for one", _HINT) from error
+        raise MachineError("the process got no more threads, or no memory for one", HINT) from error
 
 
 @contextmanager
@@ -61,7 +63,7 @@ def beginning_threads() -> Iterator[None]:
 
 
 def _no_thread(_number: int, _frame: object) -> NoReturn:
-    raise MachineError("the process got no memory for a thread", _HINT)
+    raise MachineError("the process got no memory for a thread", HINT)
 
 
 def scratch() -> Path:

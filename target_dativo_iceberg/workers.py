@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future
 from dataclasses import dataclass
 from threading import Barrier
 from typing import TYPE_CHECKING, TypeVar, cast
+
+from target_dativo_iceberg.threads import Threads
 
 if TYPE_CHECKING:
     from target_dativo_iceberg.adoption import Candidate
@@ -52,8 +54,8 @@ class Workers:
 
     def __init__(self, in_flight: int) -> None:
         self._in_flight = in_flight
-        self._threads = ThreadPoolExecutor(_WORKERS, "worker")
-        self._readers = ThreadPoolExecutor(_WORKERS, "reader")
+        self._threads = Threads(_WORKERS, "worker")
+        self._readers = Threads(_WORKERS, "reader")
         self._jobs: deque[Job] = deque()
         self._nbytes = 0
 
@@ -77,12 +79,12 @@ class Workers:
         """
         coming = self._readers.submit(next, items, _END)
         try:
-            while (item := coming.result()) is not _END:
+            while (item := self._readers.outcome(coming)) is not _END:
                 coming = self._readers.submit(next, items, _END)
                 yield cast("_Item", item)
         finally:
             if not coming.cancel():
-                wait([coming])
+                self._readers.settle(coming)
             items.close()
 
     def submit(
@@ -111,6 +113,15 @@ class Workers:
             job = self._jobs.popleft()
             self._nbytes -= job.nbytes
             yield job
+
+    def outcome(self, job: Job) -> Staged | Outcome:
+        """Wait for a run that was yielded, and return what became of it.
+
+        Raises:
+            DativoError: whatever its staging met.
+
+        """
+        return self._threads.outcome(cast("Future[Staged | Outcome]", job.staged))
 
     def cancel(self) -> None:
         """Forget the runs that no worker has begun."""

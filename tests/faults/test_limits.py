@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from target_dativo_iceberg.errors import MachineError
+from target_dativo_iceberg.machine import machine_errors
 from tests.faults.job import Job
 from tests.faults.sweep import Sweep
 from tests.faults.traces import check_machine
@@ -90,6 +92,21 @@ def test_the_command_without_memory_for_its_libraries_says_so_or_dies(tmp_path: 
     assert done.returncode in {0, 1} | DEATHS, done.stderr
     assert b"Traceback" not in done.stderr
     assert b"fault of the target" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "foreseen"),
+    [
+        (SystemError("error return without exception set"), True),  # seen when pydantic_core was loaded in 400 MiB
+        (SystemError("initialization of a failed without raising an exception"), True),
+        (ImportError("a.so: failed to map segment from shared object"), True),
+        (SystemError("bad argument to internal function"), False),
+        (ImportError("No module named 'a'"), False),
+    ],
+)
+def test_a_library_that_got_no_memory_is_told_from_one_that_is_broken(error: Exception, foreseen: bool) -> None:
+    with pytest.raises(MachineError if foreseen else type(error)), machine_errors():
+        raise error
 
 
 # ---- disk ----
